@@ -1,0 +1,15 @@
+#pragma once
+
+#include <chrono>
+
+namespace livetape {
+
+/// The clock of every deadline and publish time in the library: monotonic, so that a changed wall
+/// clock neither expires an event nor closes a connection.
+using clock = std::chrono::steady_clock;
+using time_point = clock::time_point;
+
+/// Where a component asks for the time; a simulation passes its own.
+using time_source = time_point (*)();
+
+} // namespace livetape
