@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace livetape {
+
+/// Checks that text arriving in pieces is UTF-8 (RFC 3629 §4, Unicode 15 table 3-7).
+///
+/// Fails at the first byte after which no continuation could make the text valid: overlong forms,
+/// surrogates and code points over U+10FFFF are seen at their second byte. Keeps no text.
+/// Thread safety: distinct objects safe; shared objects unsafe.
+class utf8_validator {
+public:
+    /// Checks the next piece; pieces may end anywhere, also inside a code point.
+    /// @return false if the text cannot become valid any more, and for every piece after that.
+    /// O(text); runs of ASCII go 16 bytes a step.
+    [[nodiscard]] bool feed(std::string_view text) noexcept {
+        char const* at = text.data();
+        char const* const end = at + text.size();
+        if (pending_ == has_failed) return false;
+        while (at != end) {
+            auto const byte = static_cast<unsigned char>(*at);
+            if (pending_ != 0) {
+                if (byte < lowest_ || byte > highest_) return fail();
+                lowest_ = 0x80;
+                highest_ = 0xBF;
+                --pending_;
+                ++at;
+            } else if (byte < 0x80) {
+                at = skip_ascii(at + 1, end);
+            } else {
+                if (!begin_code_point(byte)) return fail();
+                ++at;
+            }
+        }
+        return true;
+    }
+
+    /// Whether the text so far is valid and ends with a whole code point.
+    [[nodiscard]] bool is_complete() const noexcept { return pending_ == 0; }
+
+private:
+    static constexpr std::uint8_t has_failed = 0xFF;
+
+    bool fail() noexcept {
+        pending_ = has_failed;
+        return false;
+    }
+
+    /// Notes how many bytes must follow the lead byte, and the range of the first of them: that
+    /// range is what rules out overlongs, surrogates and code points over U+10FFFF.
+    bool begin_code_point(unsigned char lead) noexcept {
+        if (lead < 0xC2 || lead > 0xF4) return false;
+        pending_ = lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
+        lowest_ = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+        highest_ = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+        return true;
+    }
+
+    static char const* skip_ascii(char const* at, char const* end) noexcept {
+        constexpr std::uint64_t top_bits = 0x8080808080808080u;
+        while (end - at >= 16) {
+            std::uint64_t words[2];
+            std::memcpy(words, at, sizeof words);
+            if (((words[0] | words[1]) & top_bits) != 0) break;
+            at += 16;
+        }
+        while (at != end && static_cast<unsigned char>(*at) < 0x80) ++at;
+        return at;
+    }
+
+    std::uint8_t pending_ = 0;  // continuation bytes that the code point still needs
+    std::uint8_t lowest_ = 0x80;
+    std::uint8_t highest_ = 0xBF;
+};
+
+/// Whether `text` is UTF-8 as a whole (RFC 3629). O(text).
+[[nodiscard]] inline bool is_utf8(std::string_view text) noexcept {
+    utf8_validator validator;
+    return validator.feed(text) && validator.is_complete();
+}
+
+} // namespace livetape
