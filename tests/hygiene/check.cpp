@@ -1,0 +1,52 @@
+// Checks a tree against the rules: hygiene_check <folder>. Prints each finding as path:line: text;
+// ends with 1 if there was one. Looks at what a checkout holds: not at build folders, hidden
+// folders but those of CI, and installed modules.
+#include "rules.hpp"
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+namespace {
+
+bool is_skipped(std::filesystem::path const& folder) {
+    auto const name = folder.filename().string();
+    if (name == ".ci") return false;
+    return name.starts_with('.') || name.starts_with("build") || name == "node_modules" ||
+           std::filesystem::is_symlink(folder);
+}
+
+bool is_text(std::string const& bytes) { return bytes.find('\0') == std::string::npos; }
+
+} // namespace
+
+int main(int argc, char** argv) {
+    if (argc != 2) {
+        std::fputs("usage: hygiene_check <folder>\n", stderr);
+        return 2;
+    }
+    std::filesystem::path const root{argv[1]};
+    std::size_t files = 0;
+    std::size_t findings = 0;
+    for (auto entry = std::filesystem::recursive_directory_iterator{root}; entry != end(entry);
+         ++entry) {
+        if (entry->is_directory()) {
+            if (is_skipped(entry->path())) entry.disable_recursion_pending();
+            continue;
+        }
+        if (!entry->is_regular_file()) continue;
+        std::ifstream in{entry->path(), std::ios::binary};
+        std::string const text{std::istreambuf_iterator<char>{in}, {}};
+        if (!is_text(text)) continue;
+        ++files;
+        auto const path = std::filesystem::relative(entry->path(), root).generic_string();
+        for (auto const& found : hygiene::check(path, text)) {
+            ++findings;
+            std::printf("%s:%zu: %s\n", path.c_str(), found.line, found.text.c_str());
+        }
+    }
+    std::printf("%zu files, %zu findings\n", files, findings);
+    return findings == 0 && files > 0 ? 0 : 1;
+}

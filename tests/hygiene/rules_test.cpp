@@ -1,0 +1,89 @@
+#include "rules.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <string_view>
+
+namespace {
+
+struct sample {
+    std::string_view name;
+    std::string path;
+    std::string text;
+    std::string_view finding; // part of the only finding; empty if there must be none
+};
+
+std::string include_line(std::string_view header) {
+    return "#pragma once\n#include <" + std::string{header} + ">\n";
+}
+
+sample const samples[]{
+    {"wire: standard library", "include/livetape/wire/a.hpp", include_line("string"), ""},
+    {"wire: root header", "include/livetape/wire/a.hpp", include_line("livetape/error.hpp"), ""},
+    {"wire: itself", "include/livetape/wire/a.hpp", include_line("livetape/wire/b.hpp"), ""},
+    {"wire: channel", "include/livetape/wire/a.hpp", include_line("livetape/channel/log.hpp"),
+     "wire may not include channel"},
+    {"wire: Asio", "include/livetape/wire/a.hpp", include_line("asio/buffer.hpp"),
+     "wire may not include asio"},
+    {"wire: zlib where it belongs", "include/livetape/wire/deflate.hpp", include_line("zlib.h"),
+     ""},
+    {"wire: zlib elsewhere", "include/livetape/wire/a.hpp", include_line("zlib.h"), "zlib"},
+    {"wire: quoted", "include/livetape/wire/a.hpp", "#pragma once\n#include \"b.hpp\"\n",
+     "<b.hpp>"},
+    {"channel: wire", "include/livetape/channel/a.hpp", include_line("livetape/wire/b.hpp"),
+     "channel may not include wire"},
+    {"transport: wire", "include/livetape/transport/a.hpp", include_line("livetape/wire/b.hpp"),
+     ""},
+    {"transport: simdjson", "include/livetape/transport/a.hpp", include_line("simdjson.h"), ""},
+    {"transport: Asio", "include/livetape/transport/a.hpp", include_line("asio/buffer.hpp"),
+     "asio"},
+    {"transport: net", "include/livetape/transport/a.hpp", include_line("livetape/net/server.hpp"),
+     "transport may not include net"},
+    {"net: Asio", "include/livetape/net/a.hpp", include_line("asio/buffer.hpp"), ""},
+    {"net: all of Asio", "include/livetape/net/a.hpp", include_line("asio.hpp"), "narrow"},
+    {"net: simdjson", "include/livetape/net/a.hpp", include_line("simdjson.h"), "simdjson"},
+    {"net: OpenSSL where it belongs", "include/livetape/net/tls.hpp", include_line("asio/ssl.hpp"),
+     ""},
+    {"net: OpenSSL elsewhere", "include/livetape/net/a.hpp", include_line("asio/ssl.hpp"),
+     "openssl"},
+    {"root: a layer", "include/livetape/a.hpp", include_line("livetape/wire/b.hpp"),
+     "a root header may not include wire"},
+    {"root: umbrella", "include/livetape/a.hpp", include_line("livetape/livetape.hpp"), "umbrella"},
+    {"umbrella: anything", "include/livetape/livetape.hpp", include_line("livetape/net/server.hpp"),
+     ""},
+    {"unknown layer", "include/livetape/common/a.hpp", "#pragma once\n",
+     "no layer is called common"},
+
+    {"header without guard", "tests/a.hpp", "int a();\n", "no #pragma once"},
+    {"using namespace", "include/livetape/a.hpp", "#pragma once\nusing namespace std;\n", "using"},
+    {"example: detail", "examples/a.cpp", "livetape::detail::b();\n", "detail"},
+    {"test: detail", "tests/wire/a.cpp", "livetape::detail::b();\n", ""},
+
+    {"100 columns", "tests/a.cpp", std::string(100, 'x') + "\n", ""},
+    {"101 columns", "tests/a.cpp", std::string(101, 'x') + "\n", "over 100 columns"},
+    {"100 columns of two bytes", "tests/a.cpp", "// " + std::string(96, 'x') + "\xC3\xBC\n", ""},
+    {"101 columns in a table", "tests/a.cpp",
+     "// clang-format off\n" + std::string(101, 'x') + "\n// clang-format on\n", ""},
+    {"101 columns of prose", "README.md", std::string(101, 'x') + "\n", ""},
+    {"tab", "README.md", "\tx\n", "tab"},
+    {"carriage return", "README.md", "x\r\n", "carriage return"},
+    {"blank at the end", "README.md", "x \n", "blank"},
+    {"no final line end", "README.md", "x", "no line end"},
+    {"empty file", "README.md", "", ""},
+    {"path of a machine", "README.md", std::string{"see /ho"} + "me/someone\n", "one machine"},
+    {"registry", "a.json", std::string{"https://regi"} + "stry.example/x\n", "registry"},
+};
+
+} // namespace
+
+TEST_CASE("hygiene/rules: each mistake is found and what is right is not") {
+    for (auto const& each : samples) {
+        CAPTURE(each.name);
+        auto const found = hygiene::check(each.path, each.text);
+        REQUIRE(found.size() == (each.finding.empty() ? 0u : 1u));
+        if (each.finding.empty()) continue;
+        CAPTURE(found.front().text);
+        CHECK(found.front().text.find(each.finding) != std::string::npos);
+    }
+}
