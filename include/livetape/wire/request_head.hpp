@@ -44,25 +44,36 @@ public:
         for (auto const& field : fields) add_field(field.name, field.value);
     }
 
+    /// Makes room for a head of that size, so that filling it allocates twice at most.
+    void reserve(std::size_t bytes, std::size_t fields) {
+        bytes_.reserve(bytes);
+        fields_.reserve(fields);
+    }
+
+    /// Sets method, target and version; checks nothing. Called once, before or after the fields.
     void set_request_line(std::string_view method, std::string_view target, int minor_version) {
         method_ = append(method);
         target_ = append(target);
         minor_version_ = static_cast<std::uint8_t>(minor_version);
     }
 
+    /// Appends one field; checks nothing. The value has no white space around it.
     void add_field(std::string_view name, std::string_view value) {
         fields_.emplace_back(append(name), append(value));
     }
 
+    /// The method as it was sent; methods are case-sensitive (RFC 9110 §9.1).
     [[nodiscard]] std::string_view method() const noexcept { return view(method_); }
 
     /// The request target as it was sent (origin form or absolute form, RFC 9112 §3.2).
     [[nodiscard]] std::string_view target() const noexcept { return view(target_); }
 
     /// The target's path: without scheme and authority, without the query; still percent-encoded.
+    /// The empty path of an absolute form is "/" (RFC 9110 §4.2.3).
     [[nodiscard]] std::string_view path() const noexcept {
         auto const origin = origin_form();
-        return origin.substr(0, origin.find('?'));
+        auto const path = origin.substr(0, origin.find('?'));
+        return path.empty() && !origin.empty() ? std::string_view{"/"} : path;
     }
 
     /// What follows the first '?', still percent-encoded; empty if there is none.
@@ -72,8 +83,21 @@ public:
         return mark == std::string_view::npos ? std::string_view{} : origin.substr(mark + 1);
     }
 
+    /// The host and port that the client asked for: of an absolute-form target if it is one, else
+    /// of the Host field (RFC 9112 §3.2.2); empty if there is neither. O(fields).
+    [[nodiscard]] std::string_view authority() const noexcept {
+        auto const text = target();
+        auto const scheme_end = text.find("://");
+        if (text.empty() || text.front() == '/' || scheme_end == std::string_view::npos)
+            return field("Host").value_or(std::string_view{});
+        auto const rest = text.substr(scheme_end + 3);
+        return rest.substr(0, rest.find_first_of("/?"));
+    }
+
+    /// 1 for HTTP/1.1, 0 for HTTP/1.0.
     [[nodiscard]] int minor_version() const noexcept { return minor_version_; }
 
+    /// Fields in the order in which they came; `index` is less than `field_count`.
     [[nodiscard]] std::size_t field_count() const noexcept { return fields_.size(); }
     [[nodiscard]] header_field field_at(std::size_t index) const noexcept {
         return {view(fields_[index].first), view(fields_[index].second)};
@@ -86,6 +110,7 @@ public:
         return std::nullopt;
     }
 
+    /// How many fields have that name, in any case. O(fields).
     [[nodiscard]] std::size_t count(std::string_view name) const noexcept {
         std::size_t found = 0;
         for (auto const& [field_name, value] : fields_)
@@ -100,7 +125,8 @@ private:
     };
 
     range append(std::string_view text) {
-        range const at{static_cast<std::uint32_t>(bytes_.size()), static_cast<std::uint32_t>(text.size())};
+        range const at{static_cast<std::uint32_t>(bytes_.size()),
+                       static_cast<std::uint32_t>(text.size())};
         bytes_.append(text);
         return at;
     }
