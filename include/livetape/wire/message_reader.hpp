@@ -1,0 +1,291 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include <livetape/error.hpp>
+#include <livetape/wire/close_code.hpp>
+#include <livetape/wire/frame_header.hpp>
+#include <livetape/wire/masking.hpp>
+#include <livetape/wire/parse_status.hpp>
+#include <livetape/wire/utf8.hpp>
+
+namespace livetape::websocket {
+
+/// The side of the connection that a machine works for (RFC 6455 §5.1): only clients mask.
+enum class role : std::uint8_t { server, client };
+
+/// What a peer may make a `message_reader` hold.
+struct message_limits {
+    /// Payload bytes of one message, all fragments together.
+    std::size_t message_bytes_max = std::size_t{1} << 20;
+};
+
+/// Turns received bytes into messages and control frames (RFC 6455 §5, §6.2, §8.1).
+///
+/// The reader is between frames, or inside one. Between frames it collects a header, at most 14
+/// bytes kept in the object. A frame that is a whole item and lies whole in the input is unmasked
+/// where it is and handed out at once. Any other frame puts the reader inside it: what arrives is
+/// unmasked, checked and copied as it comes, a control frame's payload to a place of its own since
+/// it may come between two fragments of a message. That state is on the heap, only while needed.
+///
+/// Thread safety: distinct objects safe; shared objects unsafe.
+class message_reader {
+public:
+    enum class item_kind : std::uint8_t {
+        none,    ///< the input is used up; more is needed
+        text,    ///< a whole text message, valid UTF-8
+        binary,  ///< a whole binary message
+        ping,
+        pong,
+        close,   ///< the peer's close frame; nothing is read after it (RFC 6455 §1.4)
+        failed,  ///< the peer broke the protocol or a limit; nothing is read after it (§7.1.7)
+    };
+
+    struct item {
+        item_kind kind = item_kind::none;
+        /// The message, the control frame's payload, or the close reason. Points into the input or
+        /// into the reader; valid until the next call of `next` and while both live unchanged.
+        std::string_view payload;
+        std::uint16_t close_code = 0;   ///< of `close`: the peer's code, 1005 if it gave none
+        error failure = error::none;    ///< of `failed`: one of the errors of frames and messages
+    };
+
+    explicit message_reader(role side, message_limits limits = {}) noexcept
+        : limits_{limits}, side_{side} {}
+
+    /// Takes bytes from the front of `input`, unmasking in place, until one item is complete.
+    ///
+    /// Call it until the kind is `none`: then all input has been taken, none of it is needed any
+    /// more, and a reader in the middle of no message holds no heap memory. After `close` or
+    /// `failed`, further calls take all input and give `none`.
+    /// O(bytes taken); memory grows with the bytes received, never with a declared length.
+    [[nodiscard]] item next(std::span<char>& input);
+
+private:
+    /// What is known of a frame or message that has begun and not ended.
+    struct progress {
+        std::vector<char> message;       // the message's payload so far, unmasked
+        frame_header frame;              // the frame being received
+        std::uint64_t frame_bytes_left = 0;
+        std::array<char, control_payload_bytes_max> control;
+        std::uint8_t control_bytes = 0;
+        std::uint8_t mask_phase = 0;
+        utf8_validator utf8;
+        opcode message_opcode = opcode::text;
+        bool is_in_frame = false;
+        bool is_in_message = false;      // a data frame has begun and the final one has not ended
+    };
+
+    /// A finished message's buffer over this size is not kept for the next one.
+    static constexpr std::size_t kept_bytes_max = std::size_t{16} << 10;
+
+    [[nodiscard]] bool is_in_frame() const noexcept { return progress_ && progress_->is_in_frame; }
+    [[nodiscard]] bool is_in_message() const noexcept {
+        return progress_ && progress_->is_in_message;
+    }
+
+    void release_finished_message() noexcept;
+    header_result take_header(std::span<char>& input, frame_header& header) noexcept;
+    [[nodiscard]] error check_frame(frame_header const& header) const noexcept;
+    item take_whole_frame(frame_header const& header, std::span<char>& input) noexcept;
+    void begin_frame(frame_header const& header);
+    item continue_frame(std::span<char>& input);
+    item finish_message() noexcept;
+    item finish_control(opcode code, std::string_view payload) noexcept;
+    static void append(progress& to, std::string_view bytes, std::size_t message_bytes_max);
+
+    item fail(error failure) noexcept {
+        has_ended_ = true;
+        return {.kind = item_kind::failed, .payload = {}, .close_code = 0, .failure = failure};
+    }
+
+    static item make_item(item_kind kind, std::string_view payload) noexcept {
+        return {.kind = kind, .payload = payload, .close_code = 0, .failure = error::none};
+    }
+
+    message_limits limits_;
+    std::unique_ptr<progress> progress_;
+    std::array<char, header_bytes_max> header_{};  // the front of a header that came in pieces
+    std::uint8_t header_bytes_ = 0;
+    role side_;
+    bool has_ended_ = false;
+};
+
+inline message_reader::item message_reader::next(std::span<char>& input) {
+    if (has_ended_) {
+        input = input.last(0);
+        progress_.reset();
+        return {};
+    }
+    release_finished_message();
+    for (;;) {
+        if (!is_in_frame()) {
+            frame_header header;
+            auto const result = take_header(input, header);
+            if (result.status == parse_status::failed) return fail(result.failure);
+            if (result.status == parse_status::need_more) {
+                if (!is_in_message()) progress_.reset();
+                return {};
+            }
+            if (auto const e = check_frame(header); e != error::none) return fail(e);
+            bool const is_whole_item = is_control(header.opcode) ||
+                (header.is_final && header.opcode != opcode::continuation);
+            if (is_whole_item && header.payload_bytes <= input.size())
+                return take_whole_frame(header, input);
+            begin_frame(header);
+        }
+        auto const found = continue_frame(input);
+        if (found.kind != item_kind::none || is_in_frame()) return found;
+    }
+}
+
+inline void message_reader::release_finished_message() noexcept {
+    if (!progress_ || progress_->is_in_frame || progress_->is_in_message) return;
+    if (progress_->message.capacity() > kept_bytes_max) progress_.reset();
+}
+
+/// Parses a header from what was kept of it and the input, and takes its bytes from the input.
+inline header_result message_reader::take_header(std::span<char>& input,
+                                                 frame_header& header) noexcept {
+    if (header_bytes_ == 0) {
+        auto const result = parse_header({input.data(), input.size()}, header);
+        if (result.status == parse_status::done) {
+            input = input.subspan(result.header_bytes);
+            return result;
+        }
+        if (result.status == parse_status::failed) return result;
+    }
+    std::size_t const kept = header_bytes_;
+    std::size_t const taken = std::min(header_.size() - kept, input.size());
+    if (taken > 0) std::memcpy(header_.data() + kept, input.data(), taken);
+    auto const result = parse_header({header_.data(), kept + taken}, header);
+    if (result.status == parse_status::done) {
+        input = input.subspan(result.header_bytes - kept);
+        header_bytes_ = 0;
+    } else if (result.status == parse_status::need_more) {
+        input = input.subspan(taken);
+        header_bytes_ = static_cast<std::uint8_t>(kept + taken);
+    }
+    return result;
+}
+
+/// The rules that need the side and what came before.
+inline error message_reader::check_frame(frame_header const& header) const noexcept {
+    // §5.1: a server must not take an unmasked frame, nor a client a masked one.
+    if (side_ == role::server && !header.is_masked) return error::unmasked_frame;
+    if (side_ == role::client && header.is_masked) return error::masked_frame;
+    if (is_control(header.opcode)) return error::none;
+    bool const continues = header.opcode == opcode::continuation;
+    if (continues && !is_in_message()) return error::unexpected_continuation;
+    if (!continues && is_in_message()) return error::expected_continuation;
+    std::uint64_t const bytes_before = is_in_message() ? progress_->message.size() : 0;
+    if (header.payload_bytes > limits_.message_bytes_max - bytes_before)
+        return error::message_too_large;
+    return error::none;
+}
+
+/// A control frame or an unfragmented message that lies whole in the input: nothing is copied.
+inline message_reader::item message_reader::take_whole_frame(frame_header const& header,
+                                                             std::span<char>& input) noexcept {
+    auto const bytes = input.first(static_cast<std::size_t>(header.payload_bytes));
+    input = input.subspan(bytes.size());
+    if (header.is_masked) apply_mask(bytes, header.masking_key);
+    std::string_view const payload{bytes.data(), bytes.size()};
+    if (is_control(header.opcode)) return finish_control(header.opcode, payload);
+    if (header.opcode == opcode::binary) return make_item(item_kind::binary, payload);
+    return is_utf8(payload) ? make_item(item_kind::text, payload) : fail(error::bad_utf8);
+}
+
+inline void message_reader::begin_frame(frame_header const& header) {
+    if (!progress_) progress_ = std::make_unique<progress>();
+    auto& p = *progress_;
+    p.frame = header;
+    p.frame_bytes_left = header.payload_bytes;
+    p.mask_phase = 0;
+    p.is_in_frame = true;
+    if (is_control(header.opcode)) {
+        p.control_bytes = 0;
+    } else if (header.opcode != opcode::continuation) {
+        p.message.clear();
+        p.message_opcode = header.opcode;
+        p.utf8 = {};
+        p.is_in_message = true;
+    }
+}
+
+/// Takes what the input has of the frame's payload; `none` inside it, and after a fragment.
+inline message_reader::item message_reader::continue_frame(std::span<char>& input) {
+    auto& p = *progress_;
+    auto const bytes = input.first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(p.frame_bytes_left, input.size())));
+    input = input.subspan(bytes.size());
+    if (p.frame.is_masked) apply_mask(bytes, p.frame.masking_key, p.mask_phase);
+    p.mask_phase = static_cast<std::uint8_t>((p.mask_phase + bytes.size()) % 4);
+    std::string_view const piece{bytes.data(), bytes.size()};
+
+    if (is_control(p.frame.opcode)) {
+        p.control_bytes = static_cast<std::uint8_t>(
+            p.control_bytes + piece.copy(p.control.data() + p.control_bytes, piece.size()));
+        p.frame_bytes_left -= piece.size();
+    } else {
+        // §8.1 as early as can be: text that cannot become valid is not waited for.
+        if (p.message_opcode == opcode::text && !p.utf8.feed(piece)) return fail(error::bad_utf8);
+        append(p, piece, limits_.message_bytes_max);
+        p.frame_bytes_left -= piece.size();
+    }
+    if (p.frame_bytes_left > 0) return {};
+
+    p.is_in_frame = false;
+    if (is_control(p.frame.opcode))
+        return finish_control(p.frame.opcode, {p.control.data(), p.control_bytes});
+    return p.frame.is_final ? finish_message() : item{};
+}
+
+inline message_reader::item message_reader::finish_message() noexcept {
+    auto& p = *progress_;
+    p.is_in_message = false;
+    std::string_view const payload{p.message.data(), p.message.size()};
+    if (p.message_opcode == opcode::binary) return make_item(item_kind::binary, payload);
+    return p.utf8.is_complete() ? make_item(item_kind::text, payload) : fail(error::bad_utf8);
+}
+
+inline message_reader::item message_reader::finish_control(opcode code,
+                                                           std::string_view payload) noexcept {
+    if (code == opcode::ping) return make_item(item_kind::ping, payload);
+    if (code == opcode::pong) return make_item(item_kind::pong, payload);
+    close_status status;
+    if (auto const e = parse_close(payload, status); e != error::none) return fail(e);
+    has_ended_ = true;
+    return {.kind = item_kind::close,
+            .payload = status.reason,
+            .close_code = status.code,
+            .failure = error::none};
+}
+
+/// Adds to the message; `frame_bytes_left` still counts `bytes`. Capacity doubles, but not past
+/// what the message can come to: the rest of its final frame, or the limit.
+inline void message_reader::append(progress& to, std::string_view bytes,
+                                   std::size_t message_bytes_max) {
+    auto& message = to.message;
+    std::size_t const needed = message.size() + bytes.size();
+    if (needed > message.capacity()) {
+        std::size_t const possible =
+            to.frame.is_final ? message.size() + static_cast<std::size_t>(to.frame_bytes_left)
+                              : message_bytes_max;
+        std::size_t const doubled = std::max<std::size_t>(2 * message.capacity(), 64);
+        message.reserve(std::max(needed, std::min(doubled, possible)));
+    }
+    message.insert(message.end(), bytes.begin(), bytes.end());
+}
+
+static_assert(sizeof(message_reader) <= 64, "an idle connection keeps one of these");
+
+} // namespace livetape::websocket
