@@ -1,0 +1,281 @@
+#pragma once
+
+#include <livetape/channel/cursor.hpp>
+#include <livetape/channel/key_index.hpp>
+#include <livetape/channel/log.hpp>
+#include <livetape/channel/signal.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace livetape {
+
+/// What accompanies a payload.
+struct publish_options {
+    std::string_view key{};
+    payload_kind kind = payload_kind::json;
+};
+
+/// Why events are missing between a cursor and what it gets next.
+enum class gap_reason : std::uint8_t {
+    retention, ///< the log no longer has them
+    epoch,     ///< the cursor is from another life of the channel
+};
+
+/// Events `first` to `last` that a cursor can no longer get. Empty (`last < first`) when a channel
+/// began a new life and all that it has had since then follows.
+struct gap {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+    gap_reason reason = gap_reason::retention;
+};
+
+/// Where a subscription starts.
+struct start_position {
+    enum class kind : std::uint8_t { now, oldest, after };
+    kind from = kind::now;
+    position after{};          ///< for `kind::after`: the last event seen
+    bool has_snapshot = false; ///< for `now`: begin with the newest event per key, or the newest event
+};
+
+/// Where a cursor was set by `channel::open_cursor`.
+struct opened_cursor {
+    std::uint64_t next_offset = 1;    ///< the first live event, after the snapshot if there is one
+    segment_ref snapshot;             ///< newest event of each key, by offset; may be null
+    std::uint32_t snapshot_index = 0; ///< the first event of the snapshot that is due
+    std::optional<gap> missed;
+    bool is_recovered = false;        ///< the cursor continues exactly where the client was
+    bool is_ahead = false;            ///< the position lies after the end: the client made it up
+};
+
+/// Events read from a channel, kept alive as long as the range.
+class event_range {
+public:
+    class iterator {
+    public:
+        using value_type = event_view;
+        using difference_type = std::ptrdiff_t;
+        iterator() = default;
+        iterator(event_range const& range, std::uint64_t offset) noexcept : range_{&range}, offset_{offset} {}
+        event_view operator*() const noexcept { return range_->at(offset_); }
+        iterator& operator++() noexcept { ++offset_; return *this; }
+        iterator operator++(int) noexcept { auto const old = *this; ++offset_; return old; }
+        friend bool operator==(iterator const& a, iterator const& b) noexcept { return a.offset_ == b.offset_; }
+
+    private:
+        event_range const* range_ = nullptr;
+        std::uint64_t offset_ = 0;
+    };
+
+    event_range() = default;
+    event_range(std::vector<segment_ref> segments, std::uint64_t first, std::uint64_t end) noexcept
+        : segments_{std::move(segments)}, first_{first}, end_{end} {}
+
+    [[nodiscard]] iterator begin() const noexcept { return {*this, first_}; }
+    [[nodiscard]] iterator end() const noexcept { return {*this, end_}; }
+    [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(end_ - first_); }
+    [[nodiscard]] bool empty() const noexcept { return first_ == end_; }
+
+    /// Precondition: the offset lies in the range. O(log segments).
+    [[nodiscard]] event_view at(std::uint64_t offset) const noexcept {
+        auto const after = std::upper_bound(
+            segments_.begin(), segments_.end(), offset,
+            [](std::uint64_t value, segment_ref const& s) { return value < s->first_offset(); });
+        auto const& holder = **(after - 1);
+        return holder.at(static_cast<std::uint32_t>(offset - holder.first_offset()));
+    }
+
+private:
+    std::vector<segment_ref> segments_;
+    std::uint64_t first_ = 1;
+    std::uint64_t end_ = 1;
+};
+
+/// A named log of events that any thread publishes into and any number of cursors read.
+///
+/// Thread safety: every member function is safe from any thread; each takes one short lock.
+class channel {
+public:
+    channel(std::shared_ptr<log_identity const> identity, channel_options const& options, time_source now)
+        : options_{options}, now_{now}, log_{std::move(identity), options},
+          keys_{options.keys_max, options.log_bytes_max} {}
+
+    channel(channel const&) = delete;
+    channel& operator=(channel const&) = delete;
+
+    [[nodiscard]] std::string_view name() const noexcept { return log_.identity().name; }
+    [[nodiscard]] std::uint64_t epoch() const noexcept { return log_.identity().epoch; }
+    [[nodiscard]] channel_options const& options() const noexcept { return options_; }
+
+    /// The offset of the newest event, 0 before the first. Lock-free.
+    [[nodiscard]] std::uint64_t last_offset() const noexcept {
+        return last_offset_.load(std::memory_order_acquire);
+    }
+
+    /// Appends an event and wakes the shards that have subscribers. The payload is copied.
+    ///
+    /// The default kind is JSON: `payload` is then one JSON value, and text must be UTF-8; neither
+    /// is checked here, because the publisher is the host's own code.
+    /// @return the event's offset; 0 if the payload or the key is over its limit in
+    ///         `channel_options`, in which case nothing was published
+    std::uint64_t publish(std::string_view payload, publish_options options = {}) {
+        if (payload.size() > options_.payload_bytes_max || options.key.size() > options_.key_bytes_max) return 0;
+        std::lock_guard const lock{mutex_};
+        auto const offset = log_.append({{}, 0, 0, options.key, payload, options.kind, now_()},
+                                        [this](segment const& leaving) { keys_.keep(leaving); });
+        if (!options.key.empty()) keys_.update(options.key, offset);
+        snapshot_cache_.reset();
+        last_offset_.store(offset, std::memory_order_release);
+        for (auto* const listener : listeners_) listener->raise();
+        return offset;
+    }
+
+    struct read_options {
+        std::size_t events_max = 1000;
+    };
+
+    /// The events after `offset` (the last one seen) that are still kept, oldest first.
+    [[nodiscard]] event_range read(std::uint64_t offset, read_options options = {1000}) const {
+        std::lock_guard const lock{mutex_};
+        auto const first = std::max(offset + 1, log_.first_offset());
+        if (first >= log_.next_offset()) return {};
+        auto const end = std::min(log_.next_offset(), first + options.events_max);
+        std::vector<segment_ref> segments;
+        for (auto next = first; next < end; next = segments.back()->end_offset()) segments.push_back(log_.find(next));
+        return {std::move(segments), first, end};
+    }
+
+    /// The oldest offset that is still kept; `last_offset() + 1` if nothing is.
+    [[nodiscard]] std::uint64_t first_offset() const {
+        std::lock_guard const lock{mutex_};
+        return log_.first_offset();
+    }
+
+    /// Drops events over the age limit; publishing does not, so a quiet channel needs it.
+    void expire(time_point now) {
+        if (options_.log_age_max.count() == 0) return;
+        std::lock_guard const lock{mutex_};
+        log_.expire(now, [this](segment const& leaving) { keys_.keep(leaving); });
+        snapshot_cache_.reset();
+    }
+
+    /// Decides, at one instant, where a subscription starts and what it must be told first.
+    [[nodiscard]] opened_cursor open_cursor(start_position const& start);
+
+    /// The segment that holds `offset`; null if retention has passed it, and then `first_kept` is the
+    /// oldest offset that can still be had. Precondition: `offset <= last_offset()`.
+    [[nodiscard]] segment_ref find(std::uint64_t offset, std::uint64_t& first_kept) const {
+        std::lock_guard const lock{mutex_};
+        first_kept = log_.first_offset();
+        return offset < first_kept ? segment_ref{} : log_.find(offset);
+    }
+
+    /// Adds a signal that each publish raises; it must be removed before it is destroyed.
+    void add_listener(signal& listener) {
+        std::lock_guard const lock{mutex_};
+        listeners_.push_back(&listener);
+    }
+
+    /// After this returns, no publish raises the signal any more.
+    void remove_listener(signal& listener) noexcept {
+        std::lock_guard const lock{mutex_};
+        std::erase(listeners_, &listener);
+    }
+
+    /// Memory of the log's events and index in bytes, without encodings.
+    [[nodiscard]] std::size_t footprint_bytes() const {
+        std::lock_guard const lock{mutex_};
+        return log_.footprint_bytes();
+    }
+
+private:
+    [[nodiscard]] segment_ref snapshot();
+    void open_at_snapshot(opened_cursor& opened, std::uint64_t after);
+
+    channel_options options_;
+    time_source now_;
+    mutable std::mutex mutex_;
+    log log_;
+    key_index keys_;
+    std::vector<signal*> listeners_;
+    segment_ref snapshot_cache_; // shared by all who come before the next publish drops it
+    std::atomic<std::uint64_t> last_offset_{0};
+};
+
+inline opened_cursor channel::open_cursor(start_position const& start) {
+    std::lock_guard const lock{mutex_};
+    opened_cursor opened;
+    opened.next_offset = log_.next_offset();
+    if (start.from == start_position::kind::oldest) {
+        opened.next_offset = log_.first_offset();
+    } else if (start.from == start_position::kind::now) {
+        if (start.has_snapshot) open_at_snapshot(opened, 0);
+    } else if (start.after.epoch != epoch()) {
+        open_at_snapshot(opened, 0);
+        opened.missed = gap{1, opened.missed->last, gap_reason::epoch};
+    } else if (start.after.offset >= log_.next_offset()) {
+        opened.is_ahead = true;
+    } else if (start.after.offset + 1 >= log_.first_offset()) {
+        opened.next_offset = start.after.offset + 1;
+        opened.is_recovered = true;
+    } else {
+        open_at_snapshot(opened, start.after.offset);
+        if (opened.missed->last < opened.missed->first) opened.missed.reset();
+        opened.is_recovered = !opened.missed;
+    }
+    if (start.from != start_position::kind::after) opened.missed.reset();
+    return opened;
+}
+
+/// Starts with the snapshot's events after `after`; `missed` then spans what lies between and is not
+/// in the snapshot.
+inline void channel::open_at_snapshot(opened_cursor& opened, std::uint64_t after) {
+    auto last_missed = log_.next_offset() - 1;
+    opened.snapshot = snapshot();
+    if (opened.snapshot) {
+        auto const& events = *opened.snapshot;
+        auto index = events.count();
+        for (; index > 0 && events.offset_at(index - 1) > after; --index)
+            if (events.offset_at(index - 1) == last_missed) --last_missed;
+        opened.snapshot_index = index;
+        if (index == events.count()) opened.snapshot.reset();
+    }
+    opened.missed = gap{after + 1, last_missed, gap_reason::retention};
+}
+
+/// The newest event of each key, or the newest event of a channel without keys, as a segment of its
+/// own whose events are ordered by offset. O(keys) once per publish that lies between.
+inline segment_ref channel::snapshot() {
+    auto const last = log_.next_offset() - 1;
+    if (snapshot_cache_) return snapshot_cache_;
+
+    std::vector<event_view> events;
+    std::vector<segment_ref> sources;
+    auto const add_from_log = [&](std::uint64_t offset) {
+        sources.push_back(log_.find(offset));
+        auto const& holder = *sources.back();
+        events.push_back(holder.at(static_cast<std::uint32_t>(offset - holder.first_offset())));
+    };
+    for (auto const& entry : keys_) {
+        if (entry.offset >= log_.held_offset()) add_from_log(entry.offset);
+        else events.push_back({{}, 0, entry.offset, entry.key, entry.payload, entry.kind, entry.time});
+    }
+    if (keys_.empty() && last >= log_.first_offset()) add_from_log(last);
+    if (events.empty()) return {};
+
+    std::size_t bytes = 0;
+    for (auto const& event : events) bytes += event.key.size() + event.payload.size();
+    snapshot_cache_ = segment_ref{new segment{log_.shared_identity(), events.front().offset,
+                                              static_cast<std::uint32_t>(events.size()), bytes}};
+    for (auto const& event : events) snapshot_cache_->append(event);
+    return snapshot_cache_;
+}
+
+} // namespace livetape

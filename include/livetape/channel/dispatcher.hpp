@@ -1,0 +1,61 @@
+#pragma once
+
+#include <livetape/channel/subscription.hpp>
+#include <livetape/intrusive_list.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace livetape {
+
+class subscriber;
+
+/// Carries wake-ups from channels to the sessions of one thread: a shard's share of the fan-out.
+///
+/// Publishing raises the signal of a channel's feed, which calls the wake function at most once per
+/// burst; the shard then calls `run`, which marks the subscribers that have something to read and
+/// lets each of them flush once.
+/// Thread safety: shared objects unsafe; only raising signals, inside `publish`, is safe from any
+/// thread. Everything else belongs to the shard's thread.
+class dispatcher {
+public:
+    dispatcher(signal_queue::wake_function wake, void* context) noexcept : queue_{wake, context} {}
+    dispatcher(dispatcher const&) = delete;
+    dispatcher& operator=(dispatcher const&) = delete;
+    ~dispatcher() = default;
+
+    /// Lets at most `subscribers_max` ready subscribers flush; true if more are ready.
+    inline bool run(std::size_t subscribers_max);
+
+    /// This thread's feed of a channel, made with its first subscription here.
+    [[nodiscard]] channel_feed& feed(std::shared_ptr<channel> const& source) {
+        auto& slot = feeds_[source.get()];
+        if (!slot) slot = std::make_unique<channel_feed>(source, queue_);
+        return *slot;
+    }
+
+    /// Lets go of a feed without subscriptions, unless its signal is still in the queue.
+    void drop_if_unused(channel_feed& feed) {
+        if (!feed.subscriptions.empty()) return;
+        auto const found = feeds_.find(&feed.source());
+        feed.source().remove_listener(feed);
+        if (feed.is_raised()) retired_.push_back(std::move(found->second));
+        feeds_.erase(found);
+    }
+
+    intrusive_list<subscriber> ready;
+
+private:
+    inline void take_signals();
+
+    signal_queue queue_;
+    std::unordered_map<channel*, std::unique_ptr<channel_feed>> feeds_;
+    std::vector<std::unique_ptr<channel_feed>> retired_; // freed once their signals are out of the queue
+};
+
+} // namespace livetape
+
+#include <livetape/channel/subscriber.hpp>

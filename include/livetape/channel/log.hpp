@@ -1,0 +1,128 @@
+#pragma once
+
+#include <livetape/channel/retention.hpp>
+#include <livetape/channel/segment.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace livetape {
+
+/// The append-only sequence of a channel's events: refcounted segments, oldest first, cut off at
+/// the front as retention demands.
+///
+/// Offsets are dense; `next_offset()` is the one that the next event gets, `first_offset()` the
+/// oldest that a cursor can still get. The two are equal when nothing is kept.
+/// Thread safety: shared objects unsafe; the channel's lock guards it.
+class log {
+public:
+    log(std::shared_ptr<log_identity const> identity, channel_options const& options)
+        : identity_{std::move(identity)}, options_{options} {}
+
+    [[nodiscard]] std::uint64_t first_offset() const noexcept { return first_offset_; }
+    [[nodiscard]] std::uint64_t next_offset() const noexcept { return next_offset_; }
+
+    /// The oldest offset whose bytes are still here: retention cuts events exactly, memory goes by
+    /// whole segments, so this is at or before `first_offset()`.
+    [[nodiscard]] std::uint64_t held_offset() const noexcept {
+        return segments_.empty() ? next_offset_ : segments_.front()->first_offset();
+    }
+
+    [[nodiscard]] log_identity const& identity() const noexcept { return *identity_; }
+    [[nodiscard]] std::shared_ptr<log_identity const> const& shared_identity() const noexcept { return identity_; }
+
+    /// Memory of events and index, without encodings.
+    [[nodiscard]] std::size_t footprint_bytes() const noexcept { return footprint_bytes_; }
+
+    /// Appends one event and returns its offset. `dropped(segment&)` is called for each segment
+    /// that leaves the log because of it. Amortised O(bytes).
+    template <class Dropped>
+    std::uint64_t append(event_view event, Dropped&& dropped) {
+        auto const bytes = event.key.size() + event.payload.size();
+        if (segments_.empty() || !segments_.back()->has_room(bytes)) add_segment(bytes);
+        event.offset = next_offset_++;
+        segments_.back()->append(event);
+        trim(dropped);
+        return event.offset;
+    }
+
+    /// Drops what is older than the age limit at `now`. O(log events) when nothing is due.
+    template <class Dropped>
+    void expire(time_point now, Dropped&& dropped) {
+        if (options_.log_age_max.count() == 0) return;
+        auto const oldest_kept = now - options_.log_age_max;
+        while (first_offset_ < next_offset_) {
+            auto& front = *find(first_offset_);
+            auto index = static_cast<std::uint32_t>(first_offset_ - front.first_offset());
+            while (index < front.count() && front.time_at(index) < oldest_kept) ++index;
+            first_offset_ = front.first_offset() + index;
+            if (index < front.count()) break;
+        }
+        drop_unreachable(dropped);
+    }
+
+    /// The segment that holds `offset`. Precondition: `held_offset() <= offset < next_offset()`.
+    /// O(log segments).
+    [[nodiscard]] segment_ref const& find(std::uint64_t offset) const noexcept {
+        LIVETAPE_ASSERT(offset >= held_offset() && offset < next_offset_);
+        auto const after = std::upper_bound(
+            segments_.begin(), segments_.end(), offset,
+            [](std::uint64_t value, segment_ref const& s) { return value < s->first_offset(); });
+        return *(after - 1);
+    }
+
+private:
+    // The first segment of a channel is small, so that many quiet channels are cheap; each next
+    // one is four times larger, up to an eighth of the limit, so that dropping one is a fine cut.
+    static constexpr std::size_t first_segment_bytes = 512;
+    static constexpr std::size_t segment_bytes_max = 128u << 10;
+    static constexpr std::size_t bytes_per_event = 48;
+
+    void add_segment(std::size_t bytes_min) {
+        auto const bytes = std::max(next_segment_bytes_, bytes_min);
+        auto const events = static_cast<std::uint32_t>(bytes / bytes_per_event + 1);
+        segments_.emplace_back(new segment{identity_, next_offset_, events, bytes});
+        footprint_bytes_ += segments_.back()->footprint_bytes();
+        auto const largest = std::clamp(options_.log_bytes_max / 8, first_segment_bytes, segment_bytes_max);
+        next_segment_bytes_ = std::min(next_segment_bytes_ * 4, largest);
+    }
+
+    template <class Dropped>
+    void trim(Dropped& dropped) {
+        if (next_offset_ - first_offset_ > options_.log_events_max)
+            first_offset_ = next_offset_ - std::max<std::uint64_t>(options_.log_events_max, 1);
+        if (footprint_bytes_ > options_.log_bytes_max) {
+            auto footprint = footprint_bytes_;
+            for (std::size_t i = 0; i + 1 < segments_.size() && footprint > options_.log_bytes_max; ++i) {
+                footprint -= segments_[i]->footprint_bytes();
+                first_offset_ = std::max(first_offset_, segments_[i]->end_offset());
+            }
+        }
+        drop_unreachable(dropped);
+    }
+
+    template <class Dropped>
+    void drop_unreachable(Dropped& dropped) {
+        std::size_t count = 0;
+        while (count < segments_.size() && segments_[count]->end_offset() <= first_offset_) {
+            dropped(*segments_[count]);
+            footprint_bytes_ -= segments_[count]->footprint_bytes();
+            ++count;
+        }
+        segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(count));
+    }
+
+    std::shared_ptr<log_identity const> identity_;
+    channel_options options_;
+    std::vector<segment_ref> segments_;
+    std::uint64_t first_offset_ = 1;
+    std::uint64_t next_offset_ = 1;
+    std::size_t footprint_bytes_ = 0;
+    std::size_t next_segment_bytes_ = first_segment_bytes;
+};
+
+} // namespace livetape

@@ -1,0 +1,242 @@
+#pragma once
+
+#include <livetape/channel/encoding.hpp>
+#include <livetape/channel/event.hpp>
+#include <livetape/config.hpp>
+#include <livetape/intrusive_ref.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace livetape {
+
+/// What is constant for all events of one log: part of every `event_view`. The name is owned by
+/// the channel's identity, which every segment shares, so that a segment may outlive its channel.
+struct log_identity {
+    std::string name;
+    std::uint64_t epoch = 0;
+};
+
+/// The bytes of consecutive events in one encoding: contiguous, append-only, never moved.
+class encoded_area {
+public:
+    encoded_area(encoding const& format, std::uint32_t first_index, std::uint32_t events_max,
+                 std::size_t bytes_max, encoded_area* next)
+        : format_{&format}, next_{next}, first_index_{first_index}, events_max_{events_max},
+          bytes_max_{bytes_max}, ends_{std::make_unique_for_overwrite<std::uint32_t[]>(events_max)},
+          bytes_{std::make_unique_for_overwrite<char[]>(bytes_max)} {}
+
+    [[nodiscard]] encoding const& format() const noexcept { return *format_; }
+    [[nodiscard]] encoded_area* next() const noexcept { return next_; }
+    [[nodiscard]] std::uint32_t first_index() const noexcept { return first_index_; }
+
+    /// One past the index of the last event that is encoded here.
+    [[nodiscard]] std::uint32_t end_index() const noexcept {
+        return first_index_ + count_.load(std::memory_order_acquire);
+    }
+
+    /// Where the bytes of the event at `index` begin; `index` may be one past the last.
+    [[nodiscard]] std::size_t begin_of(std::uint32_t index) const noexcept {
+        return index == first_index_ ? 0 : ends_[index - first_index_ - 1];
+    }
+
+    [[nodiscard]] std::string_view bytes(std::size_t begin, std::size_t end) const noexcept {
+        return {bytes_.get() + begin, end - begin};
+    }
+
+    /// One past the last event that ends within `bytes_max` from the beginning of `index`, at
+    /// least one event. O(log events).
+    [[nodiscard]] std::uint32_t fit(std::uint32_t index, std::uint32_t end_index,
+                                    std::size_t bytes_max) const noexcept {
+        auto const limit = begin_of(index) + bytes_max;
+        if (begin_of(end_index) <= limit) return end_index;
+        auto const* const first = ends_.get() + (index - first_index_);
+        auto const* const last = ends_.get() + (end_index - first_index_);
+        auto const fitting = static_cast<std::uint32_t>(std::upper_bound(first, last, limit) - first);
+        return index + std::max(fitting, std::uint32_t{1});
+    }
+
+    /// The event that holds the byte at `position`. O(log events).
+    [[nodiscard]] std::uint32_t index_at(std::size_t position, std::uint32_t end_index) const noexcept {
+        auto const* const first = ends_.get();
+        auto const* const last = first + (end_index - first_index_);
+        return first_index_ + static_cast<std::uint32_t>(std::upper_bound(first, last, position) - first);
+    }
+
+    /// Appends one event's bytes; false if they do not fit. One writer at a time.
+    bool append(std::string_view encoded) noexcept {
+        auto const count = count_.load(std::memory_order_relaxed);
+        std::size_t const begin = count == 0 ? 0 : ends_[count - 1];
+        if (count == events_max_ || bytes_max_ - begin < encoded.size()) return false;
+        std::memcpy(bytes_.get() + begin, encoded.data(), encoded.size());
+        ends_[count] = static_cast<std::uint32_t>(begin + encoded.size());
+        count_.store(count + 1, std::memory_order_release);
+        return true;
+    }
+
+    [[nodiscard]] std::size_t footprint_bytes() const noexcept {
+        return sizeof(*this) + bytes_max_ + events_max_ * sizeof(std::uint32_t);
+    }
+
+private:
+    encoding const* format_;
+    encoded_area* next_;
+    std::uint32_t first_index_;
+    std::uint32_t events_max_;
+    std::size_t bytes_max_;
+    std::atomic<std::uint32_t> count_{0};
+    std::unique_ptr<std::uint32_t[]> ends_;
+    std::unique_ptr<char[]> bytes_;
+};
+
+/// A fixed-capacity piece of a log: events that never move or change once they are committed, and
+/// beside them one or more areas per encoding that somebody reads.
+///
+/// Thread safety: one thread appends (under the channel's lock); any thread reads what is
+/// committed, without a lock. Encoding takes a lock of its own, shared only by the first readers.
+class segment {
+public:
+    segment(std::shared_ptr<log_identity const> identity, std::uint64_t first_offset,
+            std::uint32_t events_max, std::size_t bytes_max)
+        : identity_{std::move(identity)}, first_offset_{first_offset}, events_max_{events_max},
+          bytes_max_{bytes_max}, records_{std::make_unique_for_overwrite<record[]>(events_max)},
+          bytes_{std::make_unique_for_overwrite<char[]>(bytes_max)} {}
+
+    segment(segment const&) = delete;
+    segment& operator=(segment const&) = delete;
+
+    ~segment() {
+        for (auto* area = areas_.load(std::memory_order_relaxed); area != nullptr;)
+            delete std::exchange(area, area->next());
+    }
+
+    void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+    void release() noexcept {
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    }
+
+    [[nodiscard]] std::uint64_t first_offset() const noexcept { return first_offset_; }
+    [[nodiscard]] std::uint32_t count() const noexcept { return count_.load(std::memory_order_acquire); }
+
+    /// One past the last committed offset of a segment of a log (not of a snapshot).
+    [[nodiscard]] std::uint64_t end_offset() const noexcept { return first_offset_ + count(); }
+
+    [[nodiscard]] bool has_room(std::size_t bytes) const noexcept {
+        return count_.load(std::memory_order_relaxed) < events_max_ && bytes_max_ - used_ >= bytes;
+    }
+
+    /// Copies an event in and commits it. Precondition: `has_room(key.size() + payload.size())`.
+    void append(event_view const& event) noexcept {
+        LIVETAPE_ASSERT(has_room(event.key.size() + event.payload.size()));
+        auto const index = count_.load(std::memory_order_relaxed);
+        char* const to = bytes_.get() + used_;
+        copy(to, event.key);
+        copy(to + event.key.size(), event.payload);
+        records_[index] = {event.offset, event.time, static_cast<std::uint32_t>(used_),
+                           static_cast<std::uint32_t>(event.payload.size()),
+                           static_cast<std::uint16_t>(event.key.size()), event.kind};
+        used_ += event.key.size() + event.payload.size();
+        count_.store(index + 1, std::memory_order_release);
+    }
+
+    /// The committed event at `index`, counted from 0 within this segment. O(1).
+    [[nodiscard]] event_view at(std::uint32_t index) const noexcept {
+        LIVETAPE_ASSERT(index < count());
+        auto const& r = records_[index];
+        std::string_view const all{bytes_.get() + r.position, std::size_t{r.key_bytes} + r.payload_bytes};
+        return {identity_->name, identity_->epoch, r.offset, all.substr(0, r.key_bytes),
+                all.substr(r.key_bytes), r.kind, r.time};
+    }
+
+    [[nodiscard]] std::uint64_t offset_at(std::uint32_t index) const noexcept { return records_[index].offset; }
+    [[nodiscard]] time_point time_at(std::uint32_t index) const noexcept { return records_[index].time; }
+
+    /// The area that holds the event at `index` in that encoding; encodes all that is committed and
+    /// not yet encoded first. The area lives as long as the segment. O(1) when nothing is to encode.
+    [[nodiscard]] encoded_area const& encoded(encoding const& format, std::uint32_t index) {
+        LIVETAPE_ASSERT(index < count());
+        if (auto const* newest = newest_area(format); newest == nullptr || newest->end_index() < count())
+            encode(format);
+        auto const* area = newest_area(format);
+        while (index < area->first_index() || &area->format() != &format) area = area->next();
+        return *area;
+    }
+
+    /// Bytes of events and index; encodings in use come on top.
+    [[nodiscard]] std::size_t footprint_bytes() const noexcept {
+        return sizeof(*this) + bytes_max_ + events_max_ * sizeof(record);
+    }
+
+private:
+    struct record {
+        std::uint64_t offset;
+        time_point time;
+        std::uint32_t position;
+        std::uint32_t payload_bytes;
+        std::uint16_t key_bytes;
+        payload_kind kind;
+    };
+
+    static void copy(char* to, std::string_view from) noexcept {
+        if (!from.empty()) std::memcpy(to, from.data(), from.size());
+    }
+
+    [[nodiscard]] encoded_area* newest_area(encoding const& format) const noexcept {
+        auto* area = areas_.load(std::memory_order_acquire);
+        while (area != nullptr && &area->format() != &format) area = area->next();
+        return area;
+    }
+
+    void encode(encoding const& format) {
+        std::lock_guard const lock{encode_mutex_};
+        auto* area = newest_area(format);
+        std::string scratch;
+        auto const end = count();
+        for (auto index = area == nullptr ? 0 : area->end_index(); index < end; ++index) {
+            auto const event = at(index);
+            scratch.clear();
+            format.encode(event, scratch);
+            if (area == nullptr || !area->append(scratch)) {
+                area = add_area(format, index, event, scratch.size());
+                area->append(scratch);
+            }
+        }
+    }
+
+    /// Sized so that what the segment can still take fits into one contiguous area.
+    encoded_area* add_area(encoding const& format, std::uint32_t index, event_view const& event,
+                           std::size_t bytes_min) {
+        auto const events_left = events_max_ - index;
+        auto const estimate = (bytes_max_ - records_[index].position) + events_left * format.overhead(event);
+        auto* const area = new encoded_area{format, index, events_left, std::max(estimate, bytes_min),
+                                            areas_.load(std::memory_order_relaxed)};
+        areas_.store(area, std::memory_order_release);
+        return area;
+    }
+
+    std::atomic<std::uint32_t> references_{0};
+    std::atomic<std::uint32_t> count_{0};
+    std::shared_ptr<log_identity const> identity_;
+    std::uint64_t first_offset_;
+    std::uint32_t events_max_;
+    std::size_t bytes_max_;
+    std::size_t used_ = 0;
+    std::unique_ptr<record[]> records_;
+    std::unique_ptr<char[]> bytes_;
+    std::atomic<encoded_area*> areas_{nullptr};
+    std::mutex encode_mutex_;
+};
+
+/// Shared ownership of a segment; whoever holds it may read the segment's bytes.
+/// Thread safety: distinct objects safe, also when they share a segment.
+using segment_ref = intrusive_ref<segment>;
+
+} // namespace livetape

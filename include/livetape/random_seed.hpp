@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <random>
+
+namespace livetape {
+
+/// 64 bits from the system's random source. The layers that must stay deterministic take their
+/// seed as an argument; this is what the outermost one passes.
+[[nodiscard]] inline std::uint64_t random_seed() {
+    std::random_device device;
+    return (std::uint64_t{device()} << 32) ^ device();
+}
+
+/// Spreads a seed or a counter over 64 bits (the finaliser of SplitMix64).
+[[nodiscard]] constexpr std::uint64_t mix_bits(std::uint64_t value) noexcept {
+    value += 0x9e3779b97f4a7c15u;
+    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9u;
+    value = (value ^ (value >> 27)) * 0x94d049bb133111ebu;
+    return value ^ (value >> 31);
+}
+
+} // namespace livetape
