@@ -160,7 +160,6 @@ inline body_reader::state body_reader::take_framing(char c) noexcept {
         return expect(c, '\n', remaining_ != 0 ? state::content : state::trailer_start);
     case state::chunk_return: return expect(c, '\r', state::chunk_line_feed);
     case state::chunk_line_feed: return expect(c, '\n', state::size_first_digit);
-    case state::last_line_feed: return expect(c, '\n', state::done);
     default: return take_trailer(c);
     }
 }
@@ -191,6 +190,7 @@ inline body_reader::state body_reader::take_extension(char c) noexcept {
 inline body_reader::state body_reader::take_trailer(char c) noexcept {
     if (++trailer_bytes_ > trailer_bytes_max) return fail(error::head_too_large);
     if (state_ == state::trailer_line_feed) return expect(c, '\n', state::trailer_start);
+    if (state_ == state::last_line_feed) return expect(c, '\n', state::done);
     if (c == '\r')
         return state_ == state::trailer_start ? state::last_line_feed : state::trailer_line_feed;
     bool const is_allowed = detail::is_of(

@@ -28,7 +28,7 @@ struct header_field {
     std::string_view value;
 };
 
-/// The head of an HTTP/1.1 request (RFC 9112 §3, §5): owns its bytes, and so can be kept and moved.
+/// The head of an HTTP request (RFC 9112 §3, §5): owns its bytes, and so can be kept and moved.
 ///
 /// A host with an HTTP server of its own fills one from what its parser found; the library's
 /// parser is `request_parser`. Views are valid until the head is changed, moved from or destroyed.
