@@ -11,7 +11,8 @@ inline std::string from_hex(std::string_view text) {
     std::string bytes;
     for (std::size_t i = 0; i + 1 < text.size(); ++i) {
         if (text[i] == ' ') continue;
-        bytes += static_cast<char>(static_cast<unsigned char>(digit(text[i]) * 16 + digit(text[i + 1])));
+        bytes +=
+            static_cast<char>(static_cast<unsigned char>(digit(text[i]) * 16 + digit(text[i + 1])));
         ++i;
     }
     return bytes;

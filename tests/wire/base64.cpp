@@ -19,8 +19,14 @@ struct vector {
 
 // RFC 4648 §10, and the two characters that differ from the URL alphabet.
 constexpr vector vectors[] = {
-    {"", ""},           {"f", "Zg=="},         {"fo", "Zm8="},         {"foo", "Zm9v"},
-    {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {"\xfb\xff\xfe", "+//+"},
+    {"", ""},
+    {"f", "Zg=="},
+    {"fo", "Zm8="},
+    {"foo", "Zm9v"},
+    {"foob", "Zm9vYg=="},
+    {"fooba", "Zm9vYmE="},
+    {"foobar", "Zm9vYmFy"},
+    {"\xfb\xff\xfe", "+//+"},
 };
 
 TEST_CASE("wire/base64: encodes and decodes the vectors [RFC 4648 §10]") {
@@ -39,8 +45,10 @@ TEST_CASE("wire/base64: every pair of bytes comes back") {
     for (std::size_t length = 0; length <= 5; ++length) {
         for (unsigned value = 0; value < 0x10000; value += length < 4 ? 1 : 251) {
             std::string bytes(length, 'x');
-            if (length > 0) bytes.front() = static_cast<char>(static_cast<unsigned char>(value & 0xFF));
-            if (length > 1) bytes.back() = static_cast<char>(static_cast<unsigned char>(value >> 8));
+            if (length > 0)
+                bytes.front() = static_cast<char>(static_cast<unsigned char>(value & 0xFF));
+            if (length > 1)
+                bytes.back() = static_cast<char>(static_cast<unsigned char>(value >> 8));
             std::string text;
             append_base64(text, bytes);
             std::string decoded;

@@ -60,10 +60,31 @@ TEST_CASE("wire/extension: parses lists [RFC 6455 §9.1]") {
 
 TEST_CASE("wire/extension: refuses what breaks the grammar [RFC 6455 §9.1]") {
     constexpr char const* values[] = {
-        ";",      "foo;",         "foo; ;a",       "foo;=1",     "foo;a=",    "foo;a=,bar", "foo bar",
-        "foo;a b", "foo;a=1 2",   "=",             "foo=1",      "foo;a==1",  "\"foo\"",   "foo;\"a\"=1",
-        "foo;a=\"\"", "foo;a=\"b c\"", "foo;a=\"b,c\"", "foo;a=\"b", "foo;a=\"b\\", "foo;a=\"b\"c",
-        "foo;a=\"b\\\"\"", "f\xc3\xbc", "foo;a=\x01", "foo/1", "foo, bar;",
+        ";",
+        "foo;",
+        "foo; ;a",
+        "foo;=1",
+        "foo;a=",
+        "foo;a=,bar",
+        "foo bar",
+        "foo;a b",
+        "foo;a=1 2",
+        "=",
+        "foo=1",
+        "foo;a==1",
+        "\"foo\"",
+        "foo;\"a\"=1",
+        "foo;a=\"\"",
+        "foo;a=\"b c\"",
+        "foo;a=\"b,c\"",
+        "foo;a=\"b",
+        "foo;a=\"b\\",
+        "foo;a=\"b\"c",
+        "foo;a=\"b\\\"\"",
+        "f\xc3\xbc",
+        "foo;a=\x01",
+        "foo/1",
+        "foo, bar;",
     };
     for (auto const* value : values) {
         CAPTURE(value);

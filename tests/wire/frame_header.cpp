@@ -27,21 +27,27 @@ struct header_vector {
 
 header_vector const header_vectors[] = {
     {"§5.7 unmasked text", "81 05", {.opcode = opcode::text, .payload_bytes = 5}},
-    {"§5.7 masked text", "81 85 37 fa 21 3d",
+    {"§5.7 masked text",
+     "81 85 37 fa 21 3d",
      {.opcode = opcode::text, .is_masked = true, .masking_key = key, .payload_bytes = 5}},
-    {"§5.7 first fragment", "01 03", {.opcode = opcode::text, .is_final = false, .payload_bytes = 3}},
+    {"§5.7 first fragment",
+     "01 03",
+     {.opcode = opcode::text, .is_final = false, .payload_bytes = 3}},
     {"§5.7 last fragment", "80 02", {.opcode = opcode::continuation, .payload_bytes = 2}},
     {"§5.7 ping", "89 05", {.opcode = opcode::ping, .payload_bytes = 5}},
-    {"§5.7 masked pong", "8a 85 37 fa 21 3d",
+    {"§5.7 masked pong",
+     "8a 85 37 fa 21 3d",
      {.opcode = opcode::pong, .is_masked = true, .masking_key = key, .payload_bytes = 5}},
     {"§5.7 256 bytes", "82 7e 01 00", {.opcode = opcode::binary, .payload_bytes = 256}},
-    {"§5.7 64 KiB", "82 7f 00 00 00 00 00 01 00 00",
+    {"§5.7 64 KiB",
+     "82 7f 00 00 00 00 00 01 00 00",
      {.opcode = opcode::binary, .payload_bytes = 65536}},
     {"empty", "82 00", {.opcode = opcode::binary}},
     {"125 bytes", "82 7d", {.opcode = opcode::binary, .payload_bytes = 125}},
     {"126 bytes", "82 7e 00 7e", {.opcode = opcode::binary, .payload_bytes = 126}},
     {"65535 bytes", "82 7e ff ff", {.opcode = opcode::binary, .payload_bytes = 65535}},
-    {"most bytes, masked", "82 ff 7f ff ff ff ff ff ff ff 37 fa 21 3d",
+    {"most bytes, masked",
+     "82 ff 7f ff ff ff ff ff ff ff 37 fa 21 3d",
      {.opcode = opcode::binary,
       .is_masked = true,
       .masking_key = key,
@@ -83,7 +89,7 @@ TEST_CASE("wire/frame_header: needs more before every split point, and leaves th
 struct refused_vector {
     char const* name;
     char const* hex;
-    std::size_t deciding_bytes;  // with fewer, it could still be valid
+    std::size_t deciding_bytes; // with fewer, it could still be valid
     error failure;
 };
 
@@ -131,7 +137,8 @@ TEST_CASE("wire/frame_header: refuses at the byte that decides [RFC 6455 §5.2, 
     }
 }
 
-TEST_CASE("wire/frame_header: an extension's bits are allowed on the first frame of a message only") {
+TEST_CASE(
+    "wire/frame_header: an extension's bits are allowed on the first frame of a message only") {
     frame_header header;
     auto const status = [&header](char const* hex, std::uint8_t allowed) {
         return parse_header(from_hex(hex), header, allowed).status;

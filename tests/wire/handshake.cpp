@@ -29,12 +29,11 @@ request_head handshake(std::string_view without = {},
                        std::initializer_list<header_field> fields = {},
                        std::string_view method = "GET", int minor_version = 1) {
     request_head head{method, "/chat", {}, minor_version};
-    for (auto const& field : std::initializer_list<header_field>{
-             {"Host", "server.example.com"},
-             {"Upgrade", "websocket"},
-             {"Connection", "Upgrade"},
-             {"Sec-WebSocket-Key", good_key},
-             {"Sec-WebSocket-Version", "13"}})
+    for (auto const& field : std::initializer_list<header_field>{{"Host", "server.example.com"},
+                                                                 {"Upgrade", "websocket"},
+                                                                 {"Connection", "Upgrade"},
+                                                                 {"Sec-WebSocket-Key", good_key},
+                                                                 {"Sec-WebSocket-Version", "13"}})
         if (field.name != without) head.add_field(field.name, field.value);
     for (auto const& field : fields) head.add_field(field.name, field.value);
     return head;
@@ -63,23 +62,29 @@ TEST_CASE("wire/handshake: accepts a right one, and wants GET and HTTP/1.1 [RFC 
 
 TEST_CASE("wire/handshake: wants an upgrade to websocket [RFC 6455 §4.2.1, items 3 and 4]") {
     auto const missing = error::upgrade_required;
-    check_replaced("Upgrade", {
-        {"missing", missing, {}},
-        {"any case", error::none, {{"UPGRADE", "WebSocket"}}},
-        {"in a list", error::none, {{"Upgrade", "h2c , websocket"}}},
-        {"on a second line", error::none, {{"Upgrade", "h2c"}, {"Upgrade", "websocket"}}},
-        {"other", missing, {{"Upgrade", "h2c"}}},
-        {"longer", missing, {{"Upgrade", "websockets"}}},
-        {"empty", missing, {{"Upgrade", ""}}},
-    });
-    check_replaced("Connection", {
-        {"missing", missing, {}},
-        {"as browsers send it", error::none, {{"Connection", "keep-alive, Upgrade"}}},
-        {"any case", error::none, {{"connection", "upgrade"}}},
-        {"on a second line", error::none, {{"Connection", "keep-alive"}, {"Connection", "UPGRADE"}}},
-        {"other", missing, {{"Connection", "keep-alive"}}},
-        {"in a word", missing, {{"Connection", "no-upgrade"}}},
-    });
+    check_replaced(
+        "Upgrade",
+        {
+            {"missing", missing, {}},
+            {"any case", error::none, {{"UPGRADE", "WebSocket"}}},
+            {"in a list", error::none, {{"Upgrade", "h2c , websocket"}}},
+            {"on a second line", error::none, {{"Upgrade", "h2c"}, {"Upgrade", "websocket"}}},
+            {"other", missing, {{"Upgrade", "h2c"}}},
+            {"longer", missing, {{"Upgrade", "websockets"}}},
+            {"empty", missing, {{"Upgrade", ""}}},
+        });
+    check_replaced(
+        "Connection",
+        {
+            {"missing", missing, {}},
+            {"as browsers send it", error::none, {{"Connection", "keep-alive, Upgrade"}}},
+            {"any case", error::none, {{"connection", "upgrade"}}},
+            {"on a second line",
+             error::none,
+             {{"Connection", "keep-alive"}, {"Connection", "UPGRADE"}}},
+            {"other", missing, {{"Connection", "keep-alive"}}},
+            {"in a word", missing, {{"Connection", "no-upgrade"}}},
+        });
     CHECK(is_upgrade(handshake()));
     CHECK(is_upgrade(handshake("Sec-WebSocket-Key")));
     CHECK_FALSE(is_upgrade(handshake("Upgrade")));
@@ -88,54 +93,62 @@ TEST_CASE("wire/handshake: wants an upgrade to websocket [RFC 6455 §4.2.1, item
 
 TEST_CASE("wire/handshake: wants one version, 13 [RFC 6455 §4.2.1, item 6]") {
     auto const bad = error::bad_websocket_version;
-    check_replaced("Sec-WebSocket-Version", {
-        {"missing", bad, {}},
-        {"8", bad, {{"Sec-WebSocket-Version", "8"}}},
-        {"14", bad, {{"Sec-WebSocket-Version", "14"}}},
-        {"leading zero", bad, {{"Sec-WebSocket-Version", "013"}}},
-        {"a list", bad, {{"Sec-WebSocket-Version", "13, 8"}}},
-        {"a word", bad, {{"Sec-WebSocket-Version", "thirteen"}}},
-        {"empty", bad, {{"Sec-WebSocket-Version", ""}}},
-        {"repeated", bad, {{"Sec-WebSocket-Version", "13"}, {"Sec-WebSocket-Version", "13"}}},
-        {"any case of the name", error::none, {{"sec-websocket-version", "13"}}},
-    });
+    check_replaced(
+        "Sec-WebSocket-Version",
+        {
+            {"missing", bad, {}},
+            {"8", bad, {{"Sec-WebSocket-Version", "8"}}},
+            {"14", bad, {{"Sec-WebSocket-Version", "14"}}},
+            {"leading zero", bad, {{"Sec-WebSocket-Version", "013"}}},
+            {"a list", bad, {{"Sec-WebSocket-Version", "13, 8"}}},
+            {"a word", bad, {{"Sec-WebSocket-Version", "thirteen"}}},
+            {"empty", bad, {{"Sec-WebSocket-Version", ""}}},
+            {"repeated", bad, {{"Sec-WebSocket-Version", "13"}, {"Sec-WebSocket-Version", "13"}}},
+            {"any case of the name", error::none, {{"sec-websocket-version", "13"}}},
+        });
 }
 
 TEST_CASE("wire/handshake: wants one key of 16 bytes [RFC 6455 §4.2.1, item 5]") {
     auto const bad = error::bad_websocket_key;
-    check_replaced("Sec-WebSocket-Key", {
-        {"missing", bad, {}},
-        {"empty", bad, {{"Sec-WebSocket-Key", ""}}},
-        {"15 bytes", bad, {{"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAA"}}},
-        {"16 bytes", error::none, {{"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="}}},
-        {"17 bytes", bad, {{"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAAA="}}},
-        {"18 bytes", bad, {{"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAAAA"}}},
-        {"no padding", bad, {{"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA"}}},
-        {"unused bits", bad, {{"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAB=="}}},
-        {"foreign letter", bad, {{"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAA-A=="}}},
-        {"a list", bad, {{"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==, A"}}},
-        {"repeated", bad, {{"Sec-WebSocket-Key", good_key}, {"Sec-WebSocket-Key", good_key}}},
-        {"blanks around it", error::none, {{"Sec-WebSocket-Key", " AAAAAAAAAAAAAAAAAAAAAA== "}}},
-    });
+    check_replaced(
+        "Sec-WebSocket-Key",
+        {
+            {"missing", bad, {}},
+            {"empty", bad, {{"Sec-WebSocket-Key", ""}}},
+            {"15 bytes", bad, {{"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAA"}}},
+            {"16 bytes", error::none, {{"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="}}},
+            {"17 bytes", bad, {{"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAAA="}}},
+            {"18 bytes", bad, {{"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAAAA"}}},
+            {"no padding", bad, {{"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA"}}},
+            {"unused bits", bad, {{"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAB=="}}},
+            {"foreign letter", bad, {{"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAA-A=="}}},
+            {"a list", bad, {{"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==, A"}}},
+            {"repeated", bad, {{"Sec-WebSocket-Key", good_key}, {"Sec-WebSocket-Key", good_key}}},
+            {"blanks around it",
+             error::none,
+             {{"Sec-WebSocket-Key", " AAAAAAAAAAAAAAAAAAAAAA== "}}},
+        });
 }
 
 TEST_CASE("wire/handshake: reads the offered subprotocols [RFC 6455 §4.2.1, item 8]") {
     auto const bad = error::bad_subprotocol;
     constexpr std::string_view name = "Sec-WebSocket-Protocol";
     check_replaced({}, {
-        {"one", error::none, {{name, "chat"}}},
-        {"list", error::none, {{name, "chat, superchat"}}},
-        {"lines", error::none, {{name, "chat"}, {"sec-websocket-protocol", "superchat,v1.json"}}},
-        {"names differ in case", error::none, {{name, "chat, Chat"}}},
-        {"empty elements", error::none, {{name, ", chat,,"}}},
-        {"empty", bad, {{name, ""}}},
-        {"only commas", bad, {{name, ", ,"}}},
-        {"repeated", bad, {{name, "chat, superchat, chat"}}},
-        {"repeated on another line", bad, {{name, "chat"}, {name, "chat"}}},
-        {"blank in a name", bad, {{name, "chat room"}}},
-        {"no token", bad, {{name, "chat/1"}}},
-        {"quoted", bad, {{name, "\"chat\""}}},
-    });
+                           {"one", error::none, {{name, "chat"}}},
+                           {"list", error::none, {{name, "chat, superchat"}}},
+                           {"lines",
+                            error::none,
+                            {{name, "chat"}, {"sec-websocket-protocol", "superchat,v1.json"}}},
+                           {"names differ in case", error::none, {{name, "chat, Chat"}}},
+                           {"empty elements", error::none, {{name, ", chat,,"}}},
+                           {"empty", bad, {{name, ""}}},
+                           {"only commas", bad, {{name, ", ,"}}},
+                           {"repeated", bad, {{name, "chat, superchat, chat"}}},
+                           {"repeated on another line", bad, {{name, "chat"}, {name, "chat"}}},
+                           {"blank in a name", bad, {{name, "chat room"}}},
+                           {"no token", bad, {{name, "chat/1"}}},
+                           {"quoted", bad, {{name, "\"chat\""}}},
+                       });
     for (auto const count : {31, 32, 33}) {
         std::string list;
         for (int i = 0; i < count; ++i) list += "p" + std::to_string(i) + ",";
@@ -159,15 +172,17 @@ TEST_CASE("wire/handshake: chooses a subprotocol in the server's order [RFC 6455
 TEST_CASE("wire/handshake: ignores unknown extensions, refuses malformed ones [RFC 6455 §9.1]") {
     constexpr std::string_view name = "Sec-WebSocket-Extensions";
     auto const bad = error::bad_extension;
-    check_replaced({}, {
-        {"of a browser", error::none, {{name, "permessage-deflate; client_max_window_bits"}}},
-        {"unknown", error::none, {{name, "x-one; a=1; b=\"2\", x-two"}}},
-        {"lines", error::none, {{name, "x-one"}, {name, ""}, {name, "x-two"}}},
-        {"empty", bad, {{name, ""}}},
-        {"no name", bad, {{name, "; a=1"}}},
-        {"open quote", bad, {{name, "x-one; a=\"1"}}},
-        {"malformed second line", bad, {{name, "x-one"}, {name, "x two"}}},
-    });
+    check_replaced(
+        {},
+        {
+            {"of a browser", error::none, {{name, "permessage-deflate; client_max_window_bits"}}},
+            {"unknown", error::none, {{name, "x-one; a=1; b=\"2\", x-two"}}},
+            {"lines", error::none, {{name, "x-one"}, {name, ""}, {name, "x-two"}}},
+            {"empty", bad, {{name, ""}}},
+            {"no name", bad, {{name, "; a=1"}}},
+            {"open quote", bad, {{name, "x-one; a=\"1"}}},
+            {"malformed second line", bad, {{name, "x-one"}, {name, "x two"}}},
+        });
 }
 
 TEST_CASE("wire/handshake: writes the response [RFC 6455 §1.2, §4.2.2]") {

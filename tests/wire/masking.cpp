@@ -45,7 +45,8 @@ TEST_CASE("wire/masking: every length, alignment and phase, and nothing beside t
                 apply_mask(std::span{buffer}.subspan(offset, count), key, phase);
                 auto const expected =
                     std::string(offset, '<') + masked_slowly(bytes, phase) + ">>>>";
-                if (buffer != expected) FAIL("offset " << offset << " count " << count << " phase " << phase);
+                if (buffer != expected)
+                    FAIL("offset " << offset << " count " << count << " phase " << phase);
             }
         }
     }

@@ -35,7 +35,7 @@ struct conformance_case {
     received_items expected;
 };
 
-constexpr bool more = false;  // for `is_final`
+constexpr bool more = false; // for `is_final`
 
 std::string serialise(role side, std::vector<sent_frame> const& frames) {
     std::string bytes;
@@ -80,7 +80,8 @@ void run(std::vector<conformance_case> const& cases) {
 TEST_CASE("wire/message_reader: conformance 1, data of every length form") {
     std::vector<conformance_case> cases;
     int number = 1;
-    for (auto const size : std::initializer_list<std::size_t>{0, 125, 126, 127, 128, 65535, 65536}) {
+    for (auto const size :
+         std::initializer_list<std::size_t>{0, 125, 126, 127, 128, 65535, 65536}) {
         std::string const payload(size, '*');
         cases.push_back({"1.1." + std::to_string(number), {{1, payload}}, {text(payload)}});
         std::string const bytes(size, '\xfe');
@@ -133,8 +134,8 @@ TEST_CASE("wire/message_reader: conformance 4, reserved opcodes") {
         auto const refused = failed(error::bad_opcode);
         cases.push_back({id, {{code, ""}}, {refused}});
         cases.push_back({id + " with payload", {{code, "reserved"}}, {refused}});
-        cases.push_back({id + " after text", {{1, "before"}, {code, ""}, {9, ""}},
-                         {text("before"), refused}});
+        cases.push_back(
+            {id + " after text", {{1, "before"}, {code, ""}, {9, ""}}, {text("before"), refused}});
         cases.push_back({id + " in a message", {{1, "a", more}, {code, ""}}, {refused}});
     }
     run(cases);
@@ -149,22 +150,31 @@ TEST_CASE("wire/message_reader: conformance 5, fragmentation") {
         {"5.2", {{10, "fragment1", more}, {0, "fragment2"}}, {fragmented}},
         {"5, close in fragments", {{8, "", more}}, {fragmented}},
         {"5.3 to 5.5", {{1, "fragment1", more}, {0, "fragment2"}}, {text("fragment1fragment2")}},
-        {"5.6 to 5.8", {{1, "fragment1", more}, {9, "ping"}, {0, "fragment2"}},
+        {"5.6 to 5.8",
+         {{1, "fragment1", more}, {9, "ping"}, {0, "fragment2"}},
          {ping("ping"), text("fragment1fragment2")}},
         {"5.9 to 5.11", {{0, "nothing to continue"}, {1, "Hello"}}, {unexpected}},
         {"5.12 to 5.14", {{0, "nothing to continue", more}, {1, "Hello"}}, {unexpected}},
-        {"5.15", {{1, "fragment1", more}, {0, "fragment2"}, {0, "fragment3", more}, {1, "fragment4"}},
+        {"5.15",
+         {{1, "fragment1", more}, {0, "fragment2"}, {0, "fragment3", more}, {1, "fragment4"}},
          {text("fragment1fragment2"), unexpected}},
         {"5.16", {{0, "fragment1", more}, {1, "fragment2", more}, {0, "fragment3"}}, {unexpected}},
         {"5.17", {{0, "fragment1"}, {1, "fragment2", more}, {0, "fragment3"}}, {unexpected}},
         {"5.18", {{1, "fragment1", more}, {1, "fragment2"}}, {expected}},
         {"5.18, binary", {{1, "fragment1", more}, {2, "fragment2", more}}, {expected}},
         {"5.19, 5.20",
-         {{1, "fragment1", more}, {0, "fragment2", more}, {9, "ping1"}, {0, "fragment3", more},
-          {0, "fragment4", more}, {9, "ping2"}, {0, "fragment5"}},
+         {{1, "fragment1", more},
+          {0, "fragment2", more},
+          {9, "ping1"},
+          {0, "fragment3", more},
+          {0, "fragment4", more},
+          {9, "ping2"},
+          {0, "fragment5"}},
          {ping("ping1"), ping("ping2"), text("fragment1fragment2fragment3fragment4fragment5")}},
         {"5, unfinished", {{1, "fragment1", more}, {10, ""}, {0, "", more}}, {pong("")}},
-        {"5, close in a message", {{1, "fragment1", more}, {8, ""}, {0, "fragment2"}}, {closed(1005)}},
+        {"5, close in a message",
+         {{1, "fragment1", more}, {8, ""}, {0, "fragment2"}},
+         {closed(1005)}},
     });
 }
 
@@ -182,22 +192,38 @@ TEST_CASE("wire/message_reader: conformance 6, text in fragments") {
         {"6.1.3", {{1, "", more}, {0, "middle", more}, {0, ""}}, {text("middle")}},
         {"6.2.1", {{1, greeting}}, {text(greeting)}},
         {"6.2.2", {{1, greeting.substr(0, 12), more}, {0, greeting.substr(12)}}, {text(greeting)}},
-        {"6.2.2, inside a code point", {{1, greeting.substr(0, 7), more}, {0, greeting.substr(7)}},
+        {"6.2.2, inside a code point",
+         {{1, greeting.substr(0, 7), more}, {0, greeting.substr(7)}},
          {text(greeting)}},
         {"6.2.3, 6.2.4", by_byte, {text(greeting)}},
         {"6.2, with a ping inside a code point",
          {{1, greeting.substr(0, 7), more}, {9, "\xff"}, {0, greeting.substr(7)}},
          {ping("\xff"), text(greeting)}},
-        {"6.3.1", {{1, greek + "\xed\xa0\x80" "edited"}}, {refused}},
-        {"6.3.2", {{1, greek, more}, {0, "\xed", more}, {0, "\xa0", more}, {0, "\x80" "edited"}}, {refused}},
+        {"6.3.1",
+         {{1, greek + "\xed\xa0\x80"
+                      "edited"}},
+         {refused}},
+        {"6.3.2",
+         {{1, greek, more},
+          {0, "\xed", more},
+          {0, "\xa0", more},
+          {0, "\x80"
+              "edited"}},
+         {refused}},
         {"6.4.1", {{1, greek, more}, {0, "\xf4\x90\x80\x80", more}, {0, "edited"}}, {refused}},
         {"6.4.2", {{1, greek + "\xf4", more}, {0, "\x90", more}, {0, "edited"}}, {refused}},
         {"6, ends inside a code point", {{1, "\xe2\x82"}}, {refused}},
-        {"6, ends inside a code point in the last fragment", {{1, "\xe2", more}, {0, "\x82"}}, {refused}},
-        {"6, ends inside a code point in an empty fragment", {{1, "\xe2\x82", more}, {0, ""}}, {refused}},
-        {"6, a new message starts afresh", {{1, "\xe2\x82", more}, {0, "\xac"}, {1, "\x82"}},
+        {"6, ends inside a code point in the last fragment",
+         {{1, "\xe2", more}, {0, "\x82"}},
+         {refused}},
+        {"6, ends inside a code point in an empty fragment",
+         {{1, "\xe2\x82", more}, {0, ""}},
+         {refused}},
+        {"6, a new message starts afresh",
+         {{1, "\xe2\x82", more}, {0, "\xac"}, {1, "\x82"}},
          {text("\xe2\x82\xac"), refused}},
-        {"6, binary may be anything", {{2, "\xff\xfe", more}, {0, "\xed\xa0\x80"}},
+        {"6, binary may be anything",
+         {{2, "\xff\xfe", more}, {0, "\xed\xa0\x80"}},
          {binary("\xff\xfe\xed\xa0\x80")}},
     });
 }
@@ -294,7 +320,8 @@ TEST_CASE("wire/message_reader: conformance 7, closing") {
         {"7.1.3", {{8, bye}, {9, ""}}, {closed(1000)}},
         {"7.1.4", {{8, bye}, {1, "late"}}, {closed(1000)}},
         {"7.1.5", {{1, "fragment1", more}, {8, bye}, {0, "fragment2"}}, {closed(1000)}},
-        {"7.1.6", {{1, std::string(3000, 'B')}, {1, "Hello"}, {8, bye}, {9, ""}},
+        {"7.1.6",
+         {{1, std::string(3000, 'B')}, {1, "Hello"}, {8, bye}, {9, ""}},
          {text(std::string(3000, 'B')), text("Hello"), closed(1000)}},
         {"7.3.1", {{8, ""}}, {closed(1005)}},
         {"7.3.2", {{8, "a"}}, {failed(error::bad_close_payload)}},
@@ -302,15 +329,20 @@ TEST_CASE("wire/message_reader: conformance 7, closing") {
         {"7.3.4", {{8, close_payload(1000, "Hello World!")}}, {closed(1000, "Hello World!")}},
         {"7.3.5", {{8, close_payload(1000, reason)}}, {closed(1000, reason)}},
         {"7.3.6", {{8, close_payload(1000, reason + "*")}}, {failed(error::control_too_long)}},
-        {"7.5.1", {{8, close_payload(1000, "\xce\xba\xed\xa0\x80" "edited")}}, {failed(error::bad_utf8)}},
+        {"7.5.1",
+         {{8, close_payload(1000, "\xce\xba\xed\xa0\x80"
+                                  "edited")}},
+         {failed(error::bad_utf8)}},
     };
-    for (unsigned const code : {1000u, 1001u, 1002u, 1003u, 1007u, 1008u, 1009u, 1010u, 1011u, 1012u,
-                                1013u, 1014u, 3000u, 3999u, 4000u, 4999u})
-        cases.push_back({"7.7, code " + std::to_string(code), {{8, close_payload(code)}},
+    for (unsigned const code : {1000u, 1001u, 1002u, 1003u, 1007u, 1008u, 1009u, 1010u, 1011u,
+                                1012u, 1013u, 1014u, 3000u, 3999u, 4000u, 4999u})
+        cases.push_back({"7.7, code " + std::to_string(code),
+                         {{8, close_payload(code)}},
                          {closed(static_cast<std::uint16_t>(code))}});
-    for (unsigned const code : {0u, 999u, 1004u, 1005u, 1006u, 1015u, 1016u, 1100u, 2000u, 2999u,
-                                5000u, 65535u})
-        cases.push_back({"7.9, 7.13, code " + std::to_string(code), {{8, close_payload(code)}},
+    for (unsigned const code :
+         {0u, 999u, 1004u, 1005u, 1006u, 1015u, 1016u, 1100u, 2000u, 2999u, 5000u, 65535u})
+        cases.push_back({"7.9, 7.13, code " + std::to_string(code),
+                         {{8, close_payload(code)}},
                          {failed(error::bad_close_code)}});
     run(cases);
 }

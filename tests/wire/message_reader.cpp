@@ -45,13 +45,23 @@ TEST_CASE("wire/message_reader: reads the examples [RFC 6455 §5.7]") {
     };
     example const examples[] = {
         {"unmasked text", role::client, from_hex("81 05 48 65 6c 6c 6f"), {text("Hello")}},
-        {"masked text", role::server, from_hex("81 85 37 fa 21 3d 7f 9f 4d 51 58"), {text("Hello")}},
+        {"masked text",
+         role::server,
+         from_hex("81 85 37 fa 21 3d 7f 9f 4d 51 58"),
+         {text("Hello")}},
         {"fragmented text", role::client, from_hex("01 03 48 65 6c 80 02 6c 6f"), {text("Hello")}},
         {"ping", role::client, from_hex("89 05 48 65 6c 6c 6f"), {ping("Hello")}},
-        {"masked pong", role::server, from_hex("8a 85 37 fa 21 3d 7f 9f 4d 51 58"), {pong("Hello")}},
-        {"256 bytes", role::client, from_hex("82 7e 01 00") + std::string(256, 'b'),
+        {"masked pong",
+         role::server,
+         from_hex("8a 85 37 fa 21 3d 7f 9f 4d 51 58"),
+         {pong("Hello")}},
+        {"256 bytes",
+         role::client,
+         from_hex("82 7e 01 00") + std::string(256, 'b'),
          {binary(std::string(256, 'b'))}},
-        {"64 KiB", role::client, from_hex("82 7f 00 00 00 00 00 01 00 00") + std::string(65536, 'b'),
+        {"64 KiB",
+         role::client,
+         from_hex("82 7f 00 00 00 00 00 01 00 00") + std::string(65536, 'b'),
          {binary(std::string(65536, 'b'))}},
     };
     for (auto const& e : examples) {
@@ -111,11 +121,11 @@ TEST_CASE("wire/message_reader: ignores everything after a close or a failure [R
 
 TEST_CASE("wire/message_reader: control frames come between and inside the pieces of a message") {
     for (auto const side : {role::server, role::client}) {
-        auto const bytes = frame(side, opcode::text, "one ", false) + frame(side, opcode::ping, "p1") +
-                           frame(side, opcode::continuation, "two ", false) +
-                           frame(side, opcode::pong, "") + frame(side, opcode::ping, "p2") +
-                           frame(side, opcode::continuation, "three") +
-                           frame(side, opcode::close, from_hex("03 e8") + "bye");
+        auto const bytes =
+            frame(side, opcode::text, "one ", false) + frame(side, opcode::ping, "p1") +
+            frame(side, opcode::continuation, "two ", false) + frame(side, opcode::pong, "") +
+            frame(side, opcode::ping, "p2") + frame(side, opcode::continuation, "three") +
+            frame(side, opcode::close, from_hex("03 e8") + "bye");
         received_items const expected{ping("p1"), pong(""), ping("p2"), text("one two three"),
                                       closed(1000, "bye")};
         for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
@@ -171,14 +181,19 @@ TEST_CASE("wire/message_reader: refuses a message over the limit by its declared
     message_limits const none{.message_bytes_max = 0};
     CHECK(read_in_pieces(role::server, frame(role::server, opcode::text, ""), 1, none) ==
           received_items{text("")});
-    CHECK(read_in_pieces(role::server, frame(role::server, opcode::text, "x"), 1, none) == too_large);
+    CHECK(read_in_pieces(role::server, frame(role::server, opcode::text, "x"), 1, none) ==
+          too_large);
 }
 
-TEST_CASE("wire/message_reader: text fails at its first impossible byte, inside a frame [RFC 6455 §8.1]") {
+TEST_CASE("wire/message_reader: text fails at its first impossible byte, inside a frame [RFC 6455 "
+          "§8.1]") {
     // Autobahn 6.4.1 to 6.4.4: the rest of the frame, and of the message, need not come.
     std::string const greek = "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5";
-    auto const bytes = frame(role::server, opcode::text, greek, false) +
-                       frame(role::server, opcode::continuation, "\xf4\x90\x80\x80" "edited", false);
+    auto const bytes =
+        frame(role::server, opcode::text, greek, false) + frame(role::server, opcode::continuation,
+                                                                "\xf4\x90\x80\x80"
+                                                                "edited",
+                                                                false);
     std::size_t const deciding_bytes = 6 + greek.size() + 6 + 2;
     message_reader reader{role::server};
     received_items items;
@@ -240,8 +255,8 @@ TEST_CASE("wire/message_reader: a moved reader goes on where it was") {
 }
 
 std::string random_text(std::mt19937& random, std::size_t code_points) {
-    constexpr std::string_view alphabet[] = {"a", "Z", " ", "\xc3\xa9", "\xe2\x82\xac",
-                                             "\xf0\x9f\x98\x80", "plain words "};
+    constexpr std::string_view alphabet[] = {
+        "a", "Z", " ", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "plain words "};
     std::string out;
     for (std::size_t i = 0; i < code_points; ++i) out += alphabet[random() % std::size(alphabet)];
     return out;
@@ -256,7 +271,8 @@ TEST_CASE("wire/message_reader: random messages in random fragments come back") 
         received_items expected;
         auto const send = [&](opcode code, bool is_final, std::string_view payload) {
             masking_key_type random_key;
-            for (auto& key_byte : random_key) key_byte = static_cast<unsigned char>(random() & 0xFFu);
+            for (auto& key_byte : random_key)
+                key_byte = static_cast<unsigned char>(random() & 0xFFu);
             append_frame(bytes,
                          {.opcode = code,
                           .is_final = is_final,
@@ -290,10 +306,8 @@ TEST_CASE("wire/message_reader: random messages in random fragments come back") 
             expected.push_back(is_text ? text(payload) : binary(payload));
         }
         std::string close;
-        if (side == role::server)
-            append_masked_close_frame(close, 1000, "done", key);
-        else
-            append_close_frame(close, close_code::normal_closure, "done");
+        if (side == role::server) append_masked_close_frame(close, 1000, "done", key);
+        else append_close_frame(close, close_code::normal_closure, "done");
         bytes += close;
         expected.push_back(closed(1000, "done"));
 
@@ -307,6 +321,27 @@ TEST_CASE("wire/message_reader: random messages in random fragments come back") 
             feed(reader, part, items);
         }
         CHECK(items == expected);
+    }
+}
+
+TEST_CASE("wire/message_reader: damaged bytes give the same items however they are cut") {
+    for (unsigned seed = 1; seed <= 2000; ++seed) {
+        INFO("seed " << seed);
+        std::mt19937 random{seed};
+        std::string bytes;
+        for (int i = 0; i < 6; ++i) {
+            bool const is_text = random() % 2 == 0;
+            bytes += frame(role::server, is_text ? opcode::text : opcode::ping,
+                           random_text(random, random() % 12), !is_text || random() % 3 != 0);
+            if (random() % 2 == 0) bytes += frame(role::server, opcode::continuation, "more");
+        }
+        for (auto damages = random() % 4; damages > 0; --damages)
+            bytes[random() % bytes.size()] ^= static_cast<char>(1 << random() % 7);
+        message_limits const limits{.message_bytes_max = 60};
+        auto const whole = read_in_pieces(role::server, bytes, bytes.size(), limits);
+        for (std::size_t const piece : {std::size_t{1}, std::size_t{3}, std::size_t{16}})
+            if (read_in_pieces(role::server, bytes, piece, limits) != whole)
+                FAIL("in pieces of " << piece);
     }
 }
 

@@ -80,7 +80,8 @@ TEST_CASE("wire/origin: fields that are missing or repeated are no proof") {
     CHECK_FALSE(origin_policy{{"http://a"}}.allows(twice));
     request_head const no_host{"GET", "/", {{"Origin", "http://a"}}};
     CHECK_FALSE(origin_policy{}.allows(no_host));
-    request_head const two_hosts{"GET", "/", {{"Host", "a"}, {"Host", "a"}, {"Origin", "http://a"}}};
+    request_head const two_hosts{
+        "GET", "/", {{"Host", "a"}, {"Host", "a"}, {"Origin", "http://a"}}};
     CHECK_FALSE(origin_policy{}.allows(two_hosts));
 }
 

@@ -21,7 +21,7 @@ verdict judge(unsigned char const* bytes, std::size_t count) {
     std::size_t i = 0;
     while (i < count) {
         unsigned const lead = bytes[i];
-        std::size_t const following = lead < 0x80             ? 0u
+        std::size_t const following = lead < 0x80              ? 0u
                                       : (lead & 0xE0u) == 0xC0 ? 1u
                                       : (lead & 0xF0u) == 0xE0 ? 2u
                                       : (lead & 0xF8u) == 0xF0 ? 3u
@@ -76,9 +76,9 @@ TEST_CASE("wire/utf8: agrees with a decoder on all sequences of one to three byt
 }
 
 TEST_CASE("wire/utf8: agrees with a decoder at the boundaries of four bytes [RFC 3629 §4]") {
-    constexpr unsigned char edges[] = {0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1,
-                                       0xC2, 0xDF, 0xE0, 0xEC, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF3,
-                                       0xF4, 0xF5, 0xF7, 0xF8, 0xFE, 0xFF};
+    constexpr unsigned char edges[] = {0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0,
+                                       0xC1, 0xC2, 0xDF, 0xE0, 0xEC, 0xED, 0xEE, 0xEF, 0xF0,
+                                       0xF1, 0xF3, 0xF4, 0xF5, 0xF7, 0xF8, 0xFE, 0xFF};
     std::size_t differences = 0;
     for (unsigned a = 0; a < 256; ++a) {
         for (unsigned b = 0; b < 256; ++b) {
@@ -130,14 +130,20 @@ TEST_CASE("wire/utf8: every code point is valid, also when it comes byte by byte
 struct failing_vector {
     char const* name;
     std::string bytes;
-    std::size_t failing_index;  // of the byte at which it has to fail
+    std::size_t failing_index; // of the byte at which it has to fail
 };
 
 std::string const greek = "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5";
 
 failing_vector const failing_vectors[] = {
-    {"Autobahn 6.3.1, surrogate", greek + "\xed\xa0\x80" "edited", 12},
-    {"Autobahn 6.4.1, over U+10FFFF", greek + "\xf4\x90\x80\x80" "edited", 12},
+    {"Autobahn 6.3.1, surrogate",
+     greek + "\xed\xa0\x80"
+             "edited",
+     12},
+    {"Autobahn 6.4.1, over U+10FFFF",
+     greek + "\xf4\x90\x80\x80"
+             "edited",
+     12},
     {"Autobahn 6.14.1, lone FE", "\xfe", 0},
     {"Autobahn 6.14.2, lone FF", "\xff", 0},
     {"Autobahn 6.12.1, lone continuation", "\x80", 0},
@@ -147,7 +153,10 @@ failing_vector const failing_vectors[] = {
     {"Autobahn 6.17.4, form of five", "\xf8\x80\x80\x80\xaf", 0},
     {"Autobahn 6.18.3, largest overlong of three", "\xe0\x9f\xbf", 1},
     {"Autobahn 6.20.7, last surrogate", "\xed\xbf\xbf", 1},
-    {"letter inside a code point", "\xe2\x82" "A", 2},
+    {"letter inside a code point",
+     "\xe2\x82"
+     "A",
+     2},
     {"lead byte inside a code point", "\xf0\x9f\x98\xc3", 3},
     {"lead F5", "\xf5\x80\x80\x80", 0},
 };
@@ -172,7 +181,8 @@ TEST_CASE("wire/utf8: fails at the earliest byte, behind text of any length") {
 }
 
 TEST_CASE("wire/utf8: text may be cut anywhere, and is complete only between code points") {
-    std::string const text = "plain ascii that is longer than a step, " + greek + " \xf0\x9f\x98\x80 end";
+    std::string const text =
+        "plain ascii that is longer than a step, " + greek + " \xf0\x9f\x98\x80 end";
     CHECK(is_utf8(text));
     CHECK(is_utf8(""));
     for (std::size_t cut = 0; cut <= text.size(); ++cut) {

@@ -69,7 +69,7 @@ inline void append_base64(std::string& out, std::string_view bytes) {
     out.resize(start + text.size() / 4 * 3);
     char* to = out.data() + start;
     std::uint32_t group = 0;
-    std::uint8_t seen = 0;  // ors all values: the mark of a foreign character has the top bit
+    std::uint8_t seen = 0; // ors all values: the mark of a foreign character has the top bit
     for (std::size_t i = 0; i < text.size(); ++i) {
         bool const is_padding = i >= text.size() - padding;
         auto const value = is_padding ? std::uint8_t{0}

@@ -20,8 +20,8 @@ enum class close_code : std::uint16_t {
     going_away = 1001,
     protocol_error = 1002,
     unsupported_data = 1003,
-    no_status_received = 1005,    ///< never sent: the close frame had no code
-    abnormal_closure = 1006,      ///< never sent: the connection ended without a close frame
+    no_status_received = 1005, ///< never sent: the close frame had no code
+    abnormal_closure = 1006,   ///< never sent: the connection ended without a close frame
     invalid_payload_data = 1007,
     policy_violation = 1008,
     message_too_big = 1009,
@@ -30,7 +30,7 @@ enum class close_code : std::uint16_t {
     service_restart = 1012,
     try_again_later = 1013,
     bad_gateway = 1014,
-    tls_handshake = 1015,         ///< never sent: the TLS handshake failed
+    tls_handshake = 1015, ///< never sent: the TLS handshake failed
 };
 
 /// Whether a close frame may carry `code` (RFC 6455 §7.4): the registered codes that are not mere
@@ -47,7 +47,7 @@ inline constexpr std::size_t close_reason_bytes_max = control_payload_bytes_max 
 struct close_status {
     /// 1005 (`no_status_received`) if the frame was empty.
     std::uint16_t code = static_cast<std::uint16_t>(close_code::no_status_received);
-    std::string_view reason;  ///< UTF-8, a view into the payload
+    std::string_view reason; ///< UTF-8, a view into the payload
 };
 
 /// Reads the payload of a close frame (RFC 6455 §5.5.1).

@@ -14,7 +14,7 @@ namespace livetape::websocket {
 /// A parameter of an extension, as offered or accepted (RFC 6455 §9.1).
 struct extension_parameter {
     std::string_view name;
-    std::optional<std::string> value;  ///< a token, unquoted; nothing if there was no '='
+    std::optional<std::string> value; ///< a token, unquoted; nothing if there was no '='
 };
 
 /// An extension with its parameters, in the order of the wire (RFC 6455 §9.1). The names are views

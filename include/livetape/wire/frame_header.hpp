@@ -43,8 +43,8 @@ inline constexpr std::uint8_t reserved_bit_3 = 0b001;
 /// The header of one frame (RFC 6455 §5.2).
 struct frame_header {
     websocket::opcode opcode = websocket::opcode::text;
-    bool is_final = true;            ///< FIN: the last fragment of its message
-    std::uint8_t reserved_bits = 0;  ///< RSV1 to RSV3, an or of `reserved_bit_1` to `reserved_bit_3`
+    bool is_final = true;           ///< FIN: the last fragment of its message
+    std::uint8_t reserved_bits = 0; ///< RSV1 to RSV3, an or of `reserved_bit_1` to `reserved_bit_3`
     bool is_masked = false;
     masking_key_type masking_key{};  ///< meaningful only if `is_masked`
     std::uint64_t payload_bytes = 0; ///< 0 to 2^63-1
@@ -55,13 +55,13 @@ struct frame_header {
 /// What `parse_header` found.
 struct header_result {
     parse_status status = parse_status::need_more;
-    error failure = error::none;   ///< set if the status is `failed`
-    std::size_t header_bytes = 0;  ///< 2 to 14 if the status is `done`: the payload starts there
+    error failure = error::none;  ///< set if the status is `failed`
+    std::size_t header_bytes = 0; ///< 2 to 14 if the status is `done`: the payload starts there
 };
 
 /// Parses the header of one frame from the front of `input` (RFC 6455 §5.2).
 ///
-/// Every rule that needs only the header is checked, each as soon as the byte it speaks of is there.
+/// Every rule that needs only the header is checked, each as soon as its byte is there.
 /// Whether a frame has to be masked, or may come now, is for `message_reader` to know.
 ///
 /// @param input                  bytes from the start of a frame on; not kept
@@ -70,8 +70,9 @@ struct header_result {
 ///                               message; other frames never carry them (RFC 7692 §6)
 /// @return `failed` with error::bad_reserved_bits, error::bad_opcode, error::fragmented_control,
 ///         error::control_too_long or error::non_minimal_length
-[[nodiscard]] constexpr header_result parse_header(std::string_view input, frame_header& header,
-                                                   std::uint8_t allowed_reserved_bits = 0) noexcept {
+[[nodiscard]] constexpr header_result
+parse_header(std::string_view input, frame_header& header,
+             std::uint8_t allowed_reserved_bits = 0) noexcept {
     auto const byte = [input](std::size_t i) { return static_cast<unsigned char>(input[i]); };
     auto const failed = [](error e) { return header_result{parse_status::failed, e, 0}; };
     if (input.empty()) return {};

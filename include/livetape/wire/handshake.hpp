@@ -81,16 +81,15 @@ private:
 [[nodiscard]] inline bool are_extensions_well_formed(http::request_head const& head) {
     if (head.count("Sec-WebSocket-Extensions") == 0) return true;
     std::vector<extension> found;
-    bool const is_good = all_lines(head, "Sec-WebSocket-Extensions", [&found](auto value) {
-        return parse_extensions(value, found);
-    });
+    bool const is_good = all_lines(head, "Sec-WebSocket-Extensions",
+                                   [&found](auto value) { return parse_extensions(value, found); });
     return is_good && !found.empty();
 }
 
 } // namespace detail
 
-/// The value of `Sec-WebSocket-Accept` that answers a `Sec-WebSocket-Key` (RFC 6455 §4.2.2, item 5):
-/// what a server sends and a client expects.
+/// The value of `Sec-WebSocket-Accept` that answers a `Sec-WebSocket-Key`: what a server sends and
+/// a client expects (RFC 6455 §4.2.2, item 5).
 [[nodiscard]] inline std::string accept_value(std::string_view key) {
     std::string text{key};
     text += "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -124,12 +123,14 @@ private:
 ///         error::bad_extension           not a list of extensions
 [[nodiscard]] inline error check_handshake(http::request_head const& head) {
     auto const sole_value = [&head](std::string_view name) {
-        return head.count(name) == 1 ? http::trim_whitespace(*head.field(name)) : std::string_view{};
+        return head.count(name) == 1 ? http::trim_whitespace(*head.field(name))
+                                     : std::string_view{};
     };
     if (head.method() != "GET") return error::method_not_allowed;
     if (head.minor_version() < 1 || !is_upgrade(head)) return error::upgrade_required;
     if (head.count("Host") != 1) return error::bad_host;
-    if (sole_value("Sec-WebSocket-Version") != protocol_version) return error::bad_websocket_version;
+    if (sole_value("Sec-WebSocket-Version") != protocol_version)
+        return error::bad_websocket_version;
     if (!detail::is_handshake_key(sole_value("Sec-WebSocket-Key"))) return error::bad_websocket_key;
     if (!detail::offered_subprotocols{}.parse(head)) return error::bad_subprotocol;
     if (!detail::are_extensions_well_formed(head)) return error::bad_extension;
@@ -153,8 +154,8 @@ choose_subprotocol(http::request_head const& head,
 ///
 /// @param head         a request that `check_handshake` found right
 /// @param subprotocol  the chosen one; empty for none, and then no field is sent
-/// @param extra        further fields, such as the accepted extensions or a cookie; their names must
-///                     be tokens and their values field values
+/// @param extra        further fields, such as the accepted extensions or a cookie; their names
+///                     must be tokens and their values field values
 inline void append_accept(std::string& out, http::request_head const& head,
                           std::string_view subprotocol = {},
                           std::span<http::header_field const> extra = {}) {

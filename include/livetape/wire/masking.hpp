@@ -16,7 +16,8 @@ using masking_key_type = std::array<unsigned char, 4>;
 /// @param phase  how many payload bytes of the frame came before `bytes`; only phase mod 4 matters,
 ///               so a payload may be unmasked piece by piece as it arrives
 /// Any alignment. O(bytes).
-inline void apply_mask(std::span<char> bytes, masking_key_type key, std::size_t phase = 0) noexcept {
+inline void apply_mask(std::span<char> bytes, masking_key_type key,
+                       std::size_t phase = 0) noexcept {
     // The pattern is kept as bytes and moved as words, so byte order never matters.
     std::array<unsigned char, 8> pattern;
     for (std::size_t i = 0; i < pattern.size(); ++i) pattern[i] = key[(phase + i) % 4];

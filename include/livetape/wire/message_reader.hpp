@@ -40,13 +40,13 @@ struct message_limits {
 class message_reader {
 public:
     enum class item_kind : std::uint8_t {
-        none,    ///< the input is used up; more is needed
-        text,    ///< a whole text message, valid UTF-8
-        binary,  ///< a whole binary message
+        none,   ///< the input is used up; more is needed
+        text,   ///< a whole text message, valid UTF-8
+        binary, ///< a whole binary message
         ping,
         pong,
-        close,   ///< the peer's close frame; nothing is read after it (RFC 6455 §1.4)
-        failed,  ///< the peer broke the protocol or a limit; nothing is read after it (§7.1.7)
+        close,  ///< the peer's close frame; nothing is read after it (RFC 6455 §1.4)
+        failed, ///< the peer broke the protocol or a limit; nothing is read after it (§7.1.7)
     };
 
     struct item {
@@ -54,8 +54,8 @@ public:
         /// The message, the control frame's payload, or the close reason. Points into the input or
         /// into the reader; valid until the next call of `next` and while both live unchanged.
         std::string_view payload;
-        std::uint16_t close_code = 0;   ///< of `close`: the peer's code, 1005 if it gave none
-        error failure = error::none;    ///< of `failed`: one of the errors of frames and messages
+        std::uint16_t close_code = 0; ///< of `close`: the peer's code, 1005 if it gave none
+        error failure = error::none;  ///< of `failed`: one of the errors of frames and messages
     };
 
     explicit message_reader(role side, message_limits limits = {}) noexcept
@@ -72,8 +72,8 @@ public:
 private:
     /// What is known of a frame or message that has begun and not ended.
     struct progress {
-        std::vector<char> message;       // the message's payload so far, unmasked
-        frame_header frame;              // the frame being received
+        std::vector<char> message; // the message's payload so far, unmasked
+        frame_header frame;        // the frame being received
         std::uint64_t frame_bytes_left = 0;
         std::array<char, control_payload_bytes_max> control;
         std::uint8_t control_bytes = 0;
@@ -81,7 +81,7 @@ private:
         utf8_validator utf8;
         opcode message_opcode = opcode::text;
         bool is_in_frame = false;
-        bool is_in_message = false;      // a data frame has begun and the final one has not ended
+        bool is_in_message = false; // a data frame has begun and the final one has not ended
     };
 
     /// A finished message's buffer over this size is not kept for the next one.
@@ -113,7 +113,7 @@ private:
 
     message_limits limits_;
     std::unique_ptr<progress> progress_;
-    std::array<char, header_bytes_max> header_{};  // the front of a header that came in pieces
+    std::array<char, header_bytes_max> header_{}; // the front of a header that came in pieces
     std::uint8_t header_bytes_ = 0;
     role side_;
     bool has_ended_ = false;
@@ -137,7 +137,7 @@ inline message_reader::item message_reader::next(std::span<char>& input) {
             }
             if (auto const e = check_frame(header); e != error::none) return fail(e);
             bool const is_whole_item = is_control(header.opcode) ||
-                (header.is_final && header.opcode != opcode::continuation);
+                                       (header.is_final && header.opcode != opcode::continuation);
             if (is_whole_item && header.payload_bytes <= input.size())
                 return take_whole_frame(header, input);
             begin_frame(header);

@@ -62,7 +62,7 @@ struct origin_parts {
 } // namespace detail
 
 /// Whether a request comes from a page of the very host and port that it is sent to: its one
-/// `Origin` (RFC 6454 §7) names what its one `Host` names. False without an `Origin`, and for "null".
+/// `Origin` (RFC 6454 §7) names what its one `Host` names. False without `Origin`, and for "null".
 ///
 /// A `Host` without a port stands for the default port of the origin's scheme. The server's own
 /// scheme is not in the request (a proxy may have ended TLS), so it is not compared. A proxy in

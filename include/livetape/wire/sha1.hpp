@@ -24,7 +24,7 @@ constexpr void add_sha1_block(std::array<std::uint32_t, 5>& hash, char const* bl
     auto [a, b, c, d, e] = hash;
     // The four rounds are loops of their own so that no step has to ask which round it is in.
     auto const round = [&a = a, &b = b, &c = c, &d = d, &e = e, &w](std::size_t first,
-                                                                  std::uint32_t k, auto mix) {
+                                                                    std::uint32_t k, auto mix) {
         for (std::size_t t = first; t < first + 20; ++t) {
             std::uint32_t const sum = std::rotl(a, 5) + mix(b, c, d) + e + w[t] + k;
             e = d;
@@ -35,9 +35,8 @@ constexpr void add_sha1_block(std::array<std::uint32_t, 5>& hash, char const* bl
         }
     };
     auto const parity = [](std::uint32_t x, std::uint32_t y, std::uint32_t z) { return x ^ y ^ z; };
-    round(0, 0x5A827999u, [](std::uint32_t x, std::uint32_t y, std::uint32_t z) {
-        return z ^ (x & (y ^ z));
-    });
+    round(0, 0x5A827999u,
+          [](std::uint32_t x, std::uint32_t y, std::uint32_t z) { return z ^ (x & (y ^ z)); });
     round(20, 0x6ED9EBA1u, parity);
     round(40, 0x8F1BBCDCu, [](std::uint32_t x, std::uint32_t y, std::uint32_t z) {
         return (x & y) | (z & (x | y));
@@ -68,8 +67,7 @@ constexpr void add_sha1_block(std::array<std::uint32_t, 5>& hash, char const* bl
     auto const bits = static_cast<std::uint64_t>(bytes.size()) * 8;
     for (std::size_t i = 0; i < 8; ++i)
         tail[tail_bytes - 1 - i] = static_cast<char>(static_cast<unsigned char>(bits >> (8 * i)));
-    for (std::size_t i = 0; i < tail_bytes; i += 64)
-        detail::add_sha1_block(hash, tail.data() + i);
+    for (std::size_t i = 0; i < tail_bytes; i += 64) detail::add_sha1_block(hash, tail.data() + i);
 
     std::array<unsigned char, 20> digest{};
     for (std::size_t i = 0; i < digest.size(); ++i)

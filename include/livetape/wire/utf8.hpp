@@ -72,7 +72,7 @@ private:
         return at;
     }
 
-    std::uint8_t pending_ = 0;  // continuation bytes that the code point still needs
+    std::uint8_t pending_ = 0; // continuation bytes that the code point still needs
     std::uint8_t lowest_ = 0x80;
     std::uint8_t highest_ = 0xBF;
 };
