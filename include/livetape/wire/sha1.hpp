@@ -5,45 +5,51 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 namespace livetape::websocket {
 
 namespace detail {
 
+/// Step `T` of a block (RFC 3174 §6.2). With `T` known to the compiler, the five words change their
+/// parts by index instead of by moving, and no step has to ask which round it is in.
+template <std::size_t T>
+constexpr void add_sha1_step(std::array<std::uint32_t, 5>& v,
+                             std::array<std::uint32_t, 16>& w) noexcept {
+    constexpr std::array<std::uint32_t, 4> constants{0x5A827999u, 0x6ED9EBA1u, 0x8F1BBCDCu,
+                                                     0xCA62C1D6u};
+    auto const a = v[(80 - T) % 5];
+    auto& b = v[(81 - T) % 5];
+    auto const c = v[(82 - T) % 5];
+    auto const d = v[(83 - T) % 5];
+    auto& e = v[(84 - T) % 5];
+
+    // Of the 80 words of the schedule only the last 16 are ever needed.
+    auto& word = w[T % 16];
+    if constexpr (T >= 16)
+        word = std::rotl(w[(T + 13) % 16] ^ w[(T + 8) % 16] ^ w[(T + 2) % 16] ^ word, 1);
+
+    constexpr std::size_t round = T / 20;
+    std::uint32_t mixed = b ^ c ^ d;
+    if constexpr (round == 0) mixed = d ^ (b & (c ^ d));
+    if constexpr (round == 2) mixed = (b & c) | (d & (b | c));
+    e += std::rotl(a, 5) + mixed + word + constants[round];
+    b = std::rotl(b, 30);
+}
+
 /// Mixes one block of 64 bytes into the five words of the hash (RFC 3174 §6.1).
 constexpr void add_sha1_block(std::array<std::uint32_t, 5>& hash, char const* block) noexcept {
-    std::array<std::uint32_t, 80> w{};
+    std::array<std::uint32_t, 16> w{};
     auto const byte = [block](std::size_t i) {
         return static_cast<std::uint32_t>(static_cast<unsigned char>(block[i]));
     };
     for (std::size_t t = 0; t < 16; ++t)
         w[t] = byte(4 * t) << 24 | byte(4 * t + 1) << 16 | byte(4 * t + 2) << 8 | byte(4 * t + 3);
-    for (std::size_t t = 16; t < 80; ++t)
-        w[t] = std::rotl(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
 
-    auto [a, b, c, d, e] = hash;
-    // The four rounds are loops of their own so that no step has to ask which round it is in.
-    auto const round = [&a = a, &b = b, &c = c, &d = d, &e = e, &w](std::size_t first,
-                                                                    std::uint32_t k, auto mix) {
-        for (std::size_t t = first; t < first + 20; ++t) {
-            std::uint32_t const sum = std::rotl(a, 5) + mix(b, c, d) + e + w[t] + k;
-            e = d;
-            d = c;
-            c = std::rotl(b, 30);
-            b = a;
-            a = sum;
-        }
-    };
-    auto const parity = [](std::uint32_t x, std::uint32_t y, std::uint32_t z) { return x ^ y ^ z; };
-    round(0, 0x5A827999u,
-          [](std::uint32_t x, std::uint32_t y, std::uint32_t z) { return z ^ (x & (y ^ z)); });
-    round(20, 0x6ED9EBA1u, parity);
-    round(40, 0x8F1BBCDCu, [](std::uint32_t x, std::uint32_t y, std::uint32_t z) {
-        return (x & y) | (z & (x | y));
-    });
-    round(60, 0xCA62C1D6u, parity);
-
-    hash = {hash[0] + a, hash[1] + b, hash[2] + c, hash[3] + d, hash[4] + e};
+    auto v = hash;
+    [&]<std::size_t... T>(std::index_sequence<T...>) { (add_sha1_step<T>(v, w), ...); }
+    (std::make_index_sequence<80>{});
+    for (std::size_t i = 0; i < hash.size(); ++i) hash[i] += v[i];
 }
 
 } // namespace detail
