@@ -38,7 +38,7 @@ if(TARGET asio::asio AND NOT Asio_VERSION)
     set(Asio_FOUND TRUE)
 else()
     find_package_handle_standard_args(Asio
-        REQUIRED_VARS Asio_INCLUDE_DIR VERSION_VAR Asio_VERSION
+        REQUIRED_VARS Asio_INCLUDE_DIR Asio_VERSION VERSION_VAR Asio_VERSION
         REASON_FAILURE_MESSAGE "install libasio-dev (Debian), set ASIO_ROOT, or define asio::asio")
 endif()
 

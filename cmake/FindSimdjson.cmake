@@ -36,6 +36,7 @@ else()
         set_target_properties(simdjson::simdjson PROPERTIES
             IMPORTED_LOCATION "${Simdjson_LIBRARY}"
             INTERFACE_INCLUDE_DIRECTORIES "${Simdjson_INCLUDE_DIR}"
+            INTERFACE_COMPILE_OPTIONS "${PC_SIMDJSON_CFLAGS_OTHER}"
             INTERFACE_LINK_LIBRARIES Threads::Threads)
     endif()
 endif()

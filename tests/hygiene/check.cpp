@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <string>
 
 namespace {
@@ -16,6 +17,17 @@ bool is_skipped(std::filesystem::path const& folder) {
     if (name == ".ci") return false;
     return name.starts_with('.') || name.starts_with("build") || name == "node_modules" ||
            std::filesystem::is_symlink(folder);
+}
+
+/// The files of a tree in the order of their names.
+std::set<std::filesystem::path> files_of(std::filesystem::path const& root) {
+    std::set<std::filesystem::path> files;
+    for (auto entry = std::filesystem::recursive_directory_iterator{root}; entry != end(entry);
+         ++entry) {
+        if (entry->is_directory() && is_skipped(entry->path())) entry.disable_recursion_pending();
+        if (entry->is_regular_file()) files.insert(entry->path());
+    }
+    return files;
 }
 
 bool is_text(std::string const& bytes) { return bytes.find('\0') == std::string::npos; }
@@ -28,25 +40,18 @@ int main(int argc, char** argv) {
         return 2;
     }
     std::filesystem::path const root{argv[1]};
-    std::size_t files = 0;
+    auto const files = files_of(root);
     std::size_t findings = 0;
-    for (auto entry = std::filesystem::recursive_directory_iterator{root}; entry != end(entry);
-         ++entry) {
-        if (entry->is_directory()) {
-            if (is_skipped(entry->path())) entry.disable_recursion_pending();
-            continue;
-        }
-        if (!entry->is_regular_file()) continue;
-        std::ifstream in{entry->path(), std::ios::binary};
+    for (auto const& file : files) {
+        std::ifstream in{file, std::ios::binary};
         std::string const text{std::istreambuf_iterator<char>{in}, {}};
         if (!is_text(text)) continue;
-        ++files;
-        auto const path = std::filesystem::relative(entry->path(), root).generic_string();
+        auto const path = file.lexically_relative(root).generic_string();
         for (auto const& found : hygiene::check(path, text)) {
             ++findings;
             std::printf("%s:%zu: %s\n", path.c_str(), found.line, found.text.c_str());
         }
     }
-    std::printf("%zu files, %zu findings\n", files, findings);
-    return findings == 0 && files > 0 ? 0 : 1;
+    std::printf("%zu files, %zu findings\n", files.size(), findings);
+    return findings == 0 && !files.empty() ? 0 : 1;
 }
