@@ -22,13 +22,18 @@ class subscriber;
 /// thread. Everything else belongs to the shard's thread.
 class dispatcher {
 public:
-    dispatcher(signal_queue::wake_function wake, void* context) noexcept : queue_{wake, context} {}
+    dispatcher(signal_queue::wake_function wake, void* context) noexcept
+        : queue_{wake, context}, wake_{wake}, context_{context} {}
     dispatcher(dispatcher const&) = delete;
     dispatcher& operator=(dispatcher const&) = delete;
     ~dispatcher() = default;
 
-    /// Lets at most `subscribers_max` ready subscribers flush; true if more are ready.
+    /// Lets at most `subscribers_max` ready subscribers flush; true if more are ready, and then the
+    /// owner must call it again without being woken.
     inline bool run(std::size_t subscribers_max);
+
+    /// Puts a subscriber that is not ready yet behind those that are.
+    inline void push_ready(subscriber& behind);
 
     /// This thread's feed of a channel, made with its first subscription here.
     [[nodiscard]] channel_feed& feed(std::shared_ptr<channel> const& source) {
@@ -46,12 +51,14 @@ public:
         feeds_.erase(found);
     }
 
-    intrusive_list<subscriber> ready;
-
 private:
     inline void take_signals();
 
     signal_queue queue_;
+    signal_queue::wake_function wake_;
+    void* context_;
+    intrusive_list<subscriber> ready_;
+    bool is_run_due_ = false; // a run is under way or has been asked for
     std::unordered_map<channel*, std::unique_ptr<channel_feed>> feeds_;
     std::vector<std::unique_ptr<channel_feed>> retired_; // freed once their signals are out of the queue
 };

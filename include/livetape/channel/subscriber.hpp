@@ -24,17 +24,18 @@ namespace livetape {
 class subscriber : public list_hook<subscriber> {
 public:
     /// Called by the dispatcher when something is due; may destroy the subscriber.
-    using ready_function = void (*)(subscriber& self) noexcept;
+    using ready_function = void (*)(void* context) noexcept;
 
     explicit subscriber(dispatcher& wakes) noexcept : dispatcher_{&wakes} {}
     subscriber(subscriber const&) = delete;
     subscriber& operator=(subscriber const&) = delete;
-    ~subscriber() {
-        while (!subscriptions_.empty()) remove(*subscriptions_.back());
-    }
+    ~subscriber() { clear(); }
 
     /// Who is told that something is due; without it the subscriber is only ever asked.
-    void on_ready(ready_function call) noexcept { call_ready_ = call; }
+    void on_ready(ready_function call, void* context) noexcept {
+        call_ready_ = call;
+        ready_context_ = context;
+    }
 
     /// A subscriber whose write is in flight is not called; it looks again when the write ends.
     void set_writing(bool is_writing) noexcept {
@@ -44,7 +45,7 @@ public:
 
     /// Asks for another turn, after those who are ready already.
     void make_ready() {
-        if (!is_writing_ && !is_linked() && call_ready_ != nullptr) dispatcher_->ready.push_back(*this);
+        if (!is_writing_ && !is_linked() && call_ready_ != nullptr) dispatcher_->push_ready(*this);
     }
 
     /// Adds a subscription at a cursor that `open_cursor` decided. O(1).
@@ -53,6 +54,11 @@ public:
 
     /// Ends a subscription; nothing more of that channel is taken.
     void remove(subscription& which);
+
+    /// Ends all subscriptions.
+    void clear() {
+        while (!subscriptions_.empty()) remove(*subscriptions_.back());
+    }
 
     /// The subscription to a channel; null if there is none. O(subscriptions).
     [[nodiscard]] subscription* find(std::string_view channel_name) const noexcept {
@@ -107,6 +113,7 @@ private:
 
     dispatcher* dispatcher_;
     ready_function call_ready_ = nullptr;
+    void* ready_context_ = nullptr;
     std::vector<intrusive_ref<subscription>> subscriptions_;
     subscription* first_due_ = nullptr;
     subscription* last_due_ = nullptr;
@@ -200,14 +207,22 @@ inline void subscription::rewind(segment_ref const& unsent, std::uint32_t index)
     owner_->mark_due(*this);
 }
 
+inline void dispatcher::push_ready(subscriber& behind) {
+    ready_.push_back(behind);
+    if (std::exchange(is_run_due_, true)) return;
+    wake_(context_);
+}
+
 inline bool dispatcher::run(std::size_t subscribers_max) {
+    is_run_due_ = true;
     take_signals();
     for (std::size_t i = 0; i < subscribers_max; ++i) {
-        auto* const next = ready.pop_front();
-        if (next == nullptr) return false;
-        next->call_ready_(*next);
+        auto* const next = ready_.pop_front();
+        if (next == nullptr) break;
+        next->call_ready_(next->ready_context_);
     }
-    return !ready.empty();
+    is_run_due_ = !ready_.empty();
+    return is_run_due_;
 }
 
 inline void dispatcher::take_signals() {

@@ -60,8 +60,12 @@ public:
 
     [[nodiscard]] channel& source() const noexcept { return feed_->source(); }
 
-    /// After the last event that was handed out, counting the snapshot's as one step.
-    [[nodiscard]] position reached() const noexcept { return {source().epoch(), next_offset_ - 1}; }
+    /// The last event that was handed out. Within a snapshot that is one of the snapshot's, so that
+    /// a client which comes back with it misses nothing, but may see some events again.
+    [[nodiscard]] position reached() const noexcept {
+        if (!snapshot_) return {source().epoch(), next_offset_ - 1};
+        return {source().epoch(), snapshot_index_ == 0 ? 0 : snapshot_->offset_at(snapshot_index_ - 1)};
+    }
 
     [[nodiscard]] bool is_behind() const noexcept {
         return snapshot_ || next_offset_ <= source().last_offset();

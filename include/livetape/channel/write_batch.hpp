@@ -44,6 +44,13 @@ public:
     [[nodiscard]] bool is_full() const noexcept { return count_ == pieces_max || bytes_ >= bytes_max; }
     [[nodiscard]] std::size_t bytes_left() const noexcept { return bytes_ < bytes_max ? bytes_max - bytes_ : 0; }
 
+    /// Events in the runs of the batch. O(pieces).
+    [[nodiscard]] std::uint32_t event_count() const noexcept {
+        std::uint32_t events = 0;
+        for (std::size_t i = 0; i < count_; ++i) events += pieces_[i].end - pieces_[i].begin;
+        return events;
+    }
+
     /// Adds bytes that the session owns and keeps until the batch is settled.
     void add(std::string_view bytes) noexcept {
         LIVETAPE_ASSERT(count_ < pieces_max);

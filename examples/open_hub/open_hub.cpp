@@ -1,0 +1,52 @@
+// A hub with nothing closed, for trying things out: any channel is created on first use, and
+// anybody may subscribe and publish. Start it, then type, in two terminals:
+//
+//   curl -N 'http://127.0.0.1:8080/live/sse?channel=chat'
+//   curl 'http://127.0.0.1:8080/live/publish?channel=chat' -H 'Content-Type: text/plain' -d hello
+
+#include <livetape/livetape.hpp>
+
+#include <CLI/CLI.hpp>
+#include <asio/signal_set.hpp>
+
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <iostream>
+#include <string_view>
+#include <system_error>
+
+int main(int argc, char** argv) {
+    CLI::App arguments{"A hub in which anybody may create, publish into and subscribe to any channel."};
+    std::uint16_t port = 8080;
+    livetape::channel_options retention;
+    std::int64_t seconds = 0;
+    arguments.add_option("--port", port, "Port to listen on; 0 lets the system choose")->capture_default_str();
+    arguments.add_option("--retain-events", retention.log_events_max, "Events that a channel keeps")->capture_default_str();
+    arguments.add_option("--retain-bytes", retention.log_bytes_max, "Bytes that a channel keeps")->capture_default_str();
+    arguments.add_option("--retain-seconds", seconds, "Age of the oldest event kept; 0 for any");
+    CLI11_PARSE(arguments, argc, argv);
+    retention.log_age_max = std::chrono::seconds{seconds};
+
+    asio::io_context io{1};
+    livetape::hub hub{retention};
+    livetape::server server{io.get_executor(), hub};
+
+    livetape::live_options open;
+    open.clients_may_create_channels = true;
+    open.origins = livetape::http::origin_policy{{"*"}};
+    open.hooks.publish = [](std::string_view, std::string_view) { return true; };
+    server.live("/live", open);
+
+    std::error_code ec;
+    auto const at = server.listen({asio::ip::tcp::v4(), port}, {}, ec);
+    if (ec) {
+        std::cerr << "open_hub: cannot listen on port " << port << ": " << ec.message() << '\n';
+        return 1;
+    }
+    std::cout << "open_hub: http://127.0.0.1:" << at.port() << "/live" << std::endl;
+
+    asio::signal_set signals{io, SIGINT, SIGTERM};
+    signals.async_wait([&](std::error_code, int) { server.stop(); });
+    io.run();
+}

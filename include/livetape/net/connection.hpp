@@ -1,0 +1,330 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <asio/buffer.hpp>
+#include <asio/error.hpp>
+#include <asio/socket_base.hpp>
+
+#include <livetape/intrusive_list.hpp>
+#include <livetape/intrusive_ref.hpp>
+#include <livetape/net/shard.hpp>
+#include <livetape/net/stream_traits.hpp>
+#include <livetape/transport/session.hpp>
+
+namespace livetape {
+
+/// A connection as the one who stops a server sees it.
+class live_connection : public list_hook<live_connection> {
+public:
+    virtual ~live_connection() = default;
+
+    /// Lets the session say good-bye and closes once that is written.
+    virtual void shut_down() = 0;
+
+    /// Closes at once. Its completion is never called.
+    virtual void cancel() noexcept = 0;
+};
+
+/// All connections of a server on one shard.
+using connection_list = intrusive_list<live_connection>;
+
+/// Drives one session over one stream: reads what arrives, writes what is due, keeps the deadline.
+///
+/// Owned by its pending operations alone; it owns stream and session. When the session is over it
+/// calls `done(error, session, stream)` exactly once: without error if the stream can carry another
+/// request (`handback`), else with the reason, after the stream was closed.
+/// Thread safety: shared objects unsafe; the stream's io_context owns it.
+template <class Stream, session Session, class Done>
+class connection final : public live_connection, private wheel_timer {
+public:
+    /// Makes a connection and starts it. `arguments` make the session.
+    /// @param received  bytes that came with what was read before
+    template <class... Arguments>
+    static void start(Stream stream, connection_list* listed, std::string received, Done done,
+                      Arguments&&... arguments) {
+        intrusive_ref<connection> const self{
+            new connection{std::move(stream), std::move(done), std::forward<Arguments>(arguments)...}};
+        if (listed != nullptr) listed->push_back(*self);
+        self->begin(std::move(received));
+    }
+
+    void shut_down() override {
+        intrusive_ref<connection> const self{this};
+        session_.shut_down(clock::now());
+        pump(clock::now());
+    }
+
+    void cancel() noexcept override {
+        intrusive_ref<connection> const self{this};
+        phase_ = phase::over;
+        close_stream();
+    }
+
+    void retain() noexcept { ++references_; }
+    void release() noexcept {
+        if (--references_ == 0) delete this;
+    }
+
+private:
+    enum class phase : std::uint8_t {
+        serving,   ///< the session goes on
+        returning, ///< the session is done and the stream goes back once no read is pending
+        lingering, ///< our side is shut; what still comes is dropped, so that no reset hurries past our last bytes
+        over,      ///< `done` has been called, or the connection was cancelled
+    };
+
+    using self_ref = intrusive_ref<connection>;
+
+    // After our side is shut, the peer has this long to read the rest and shut its own.
+    static constexpr std::chrono::seconds linger_time{2};
+    // Reads in a row from one stream before the others get their turn.
+    static constexpr int reads_per_turn = 4;
+
+    template <class... Arguments>
+    connection(Stream stream, Done done, Arguments&&... arguments)
+        : wheel_timer{&connection::expire}, stream_{std::move(stream)}, shard_{shard::of(detail::context_of(stream_))},
+          session_{std::forward<Arguments>(arguments)...}, done_{std::move(done)} {}
+
+    ~connection() override { shard_.cancel(*this); }
+
+    void begin(std::string received) {
+        if constexpr (detail::readiness_stream<Stream>) {
+            std::error_code ignored;
+            stream_.non_blocking(true, ignored);
+        }
+        auto const now = clock::now();
+        session_.cursors().on_ready(&connection::flush_ready, this);
+        if (!received.empty()) session_.feed(received, now);
+        pump(now);
+        read();
+    }
+
+    static void flush_ready(void* context) noexcept {
+        self_ref const self{static_cast<connection*>(context)};
+        self->write_some(clock::now());
+        if (self->session_.end() != session_end::none) self->pump(clock::now());
+    }
+
+    static void expire(wheel_timer& timer) noexcept {
+        self_ref const self{static_cast<connection*>(&timer)};
+        if (self->phase_ == phase::serving) self->pump(clock::now());
+        else if (self->phase_ != phase::over) self->finish(asio::error::timed_out);
+    }
+
+    /// Writes what is due until there is nothing, the stream is full, or it is the others' turn;
+    /// ends the connection if the session is over; sets the next deadline.
+    void pump(time_point now) {
+        if (phase_ != phase::serving) return;
+        auto next = session_.wake(now);
+        for (;;) {
+            if (session_.end() == session_end::abort) return finish(asio::error::connection_aborted);
+            if (is_writing_) break;
+            bool const wrote = write_some(now);
+            if (phase_ != phase::serving) return;
+            if (is_writing_ || session_.end() == session_end::none) break;
+            if (!wrote) return conclude(now);
+        }
+        if (is_writing_) next = session_.wake(now);
+        if (next != never) shard_.fire_by(*this, next);
+    }
+
+    /// One write, if anything is due and none is in flight; false if there was nothing to write.
+    bool write_some(time_point now) {
+        if (is_writing_ || phase_ != phase::serving) return false;
+        if constexpr (detail::readiness_stream<Stream>) return write_ready(now);
+        else return write_async(now);
+    }
+
+    bool write_ready(time_point now) {
+        auto& batch = shard_.batch();
+        session_.gather(batch, now);
+        if (batch.empty()) return false;
+        std::error_code ec;
+        std::size_t written = 0;
+        if (batch.count() == 1) {
+            auto const bytes = batch.piece(0);
+            written = stream_.write_some(asio::buffer(bytes.data(), bytes.size()), ec);
+        } else {
+            buffers pieces;
+            written = stream_.write_some(pieces.fill(batch), ec);
+        }
+        auto const is_partial = written < batch.bytes();
+        session_.settle(batch, written, now);
+        if (ec && ec != asio::error::would_block && ec != asio::error::try_again) {
+            finish(ec);
+        } else if (is_partial) {
+            set_writing(true);
+            stream_.async_wait(asio::socket_base::wait_write, [self = self_ref{this}](std::error_code) {
+                self->set_writing(false);
+                self->pump(clock::now());
+            });
+            if (auto const next = session_.wake(now); next != never) shard_.fire_by(*this, next);
+        }
+        return true;
+    }
+
+    bool write_async(time_point now) {
+        if (!flight_) flight_ = std::make_unique<flight>();
+        auto& batch = flight_->batch;
+        session_.gather(batch, now);
+        if (batch.empty()) {
+            flight_.reset();
+            return false;
+        }
+        set_writing(true);
+        stream_.async_write_some(flight_->pieces.fill(batch),
+                                 [self = self_ref{this}](std::error_code ec, std::size_t written) {
+                                     self->end_write(ec, written);
+                                 });
+        return true;
+    }
+
+    void end_write(std::error_code ec, std::size_t written) {
+        auto const now = clock::now();
+        set_writing(false);
+        session_.settle(flight_->batch, written, now);
+        if (phase_ != phase::serving) return;
+        if (ec) return finish(ec);
+        if (!write_some(now) || session_.end() != session_end::none) pump(now);
+    }
+
+    void set_writing(bool is_writing) noexcept {
+        is_writing_ = is_writing;
+        session_.cursors().set_writing(is_writing);
+    }
+
+    void read() {
+        if (is_reading_ || phase_ == phase::over) return;
+        is_reading_ = true;
+        if constexpr (detail::readiness_stream<Stream>) {
+            stream_.async_wait(asio::socket_base::wait_read, [self = self_ref{this}](std::error_code ec) {
+                self->is_reading_ = false;
+                self->read_ready(ec);
+            });
+        } else {
+            if (!input_) input_ = std::make_unique<std::array<char, async_read_bytes>>();
+            stream_.async_read_some(asio::buffer(*input_),
+                                    [self = self_ref{this}](std::error_code ec, std::size_t size) {
+                                        self->is_reading_ = false;
+                                        self->take({self->input_->data(), size}, ec);
+                                        self->after_read();
+                                    });
+        }
+    }
+
+    void read_ready(std::error_code ec) {
+        if (phase_ == phase::returning) return give_back();
+        auto const buffer = shard_.read_buffer();
+        for (int i = 0; i < reads_per_turn && !ec && phase_ != phase::over; ++i) {
+            auto const size = stream_.read_some(asio::buffer(buffer.data(), buffer.size()), ec);
+            if (ec == asio::error::would_block || ec == asio::error::try_again) return after_read();
+            take(buffer.first(size), ec);
+            if (size < buffer.size() || session_.end() != session_end::none) break;
+        }
+        after_read();
+    }
+
+    void take(std::span<char> bytes, std::error_code ec) {
+        if (phase_ == phase::over) return;
+        auto const now = clock::now();
+        if (phase_ != phase::lingering && !bytes.empty()) session_.feed(bytes, now);
+        if (!ec) return;
+        if (phase_ == phase::serving && ec == asio::error::eof) {
+            session_.end_of_input(now);
+            has_input_ended_ = true;
+            return;
+        }
+        finish(ec);
+    }
+
+    void after_read() {
+        if (phase_ == phase::returning) return give_back();
+        if (phase_ == phase::serving) pump(clock::now());
+        if (!has_input_ended_) read();
+    }
+
+    /// The session is over and all is written.
+    void conclude(time_point now) {
+        if (session_.end() == session_end::handback) {
+            phase_ = phase::returning;
+            // A pending read ends with the next request's first bytes; nothing needs cancelling.
+            if (!is_reading_) return give_back();
+            shard_.cancel(*this);
+            shard_.fire_by(*this, now + keep_alive_time);
+            return;
+        }
+        std::error_code ec;
+        detail::lowest_layer_of(stream_).shutdown(asio::socket_base::shutdown_send, ec);
+        if (ec || has_input_ended_) return finish(asio::error::eof);
+        phase_ = phase::lingering;
+        shard_.cancel(*this);
+        shard_.fire_by(*this, now + linger_time);
+    }
+
+    void give_back() {
+        phase_ = phase::over;
+        unlink();
+        done_(std::error_code{}, session_, stream_);
+    }
+
+    void finish(std::error_code ec) {
+        if (phase_ == phase::over) return;
+        phase_ = phase::over;
+        unlink();
+        close_stream();
+        done_(ec, session_, stream_);
+    }
+
+    void close_stream() noexcept {
+        std::error_code ignored;
+        detail::lowest_layer_of(stream_).close(ignored);
+        session_.cursors().clear();
+        shard_.cancel(*this);
+    }
+
+    void unlink() noexcept { list_hook<live_connection>::unlink(); }
+
+    /// The pieces of a batch as Asio takes them.
+    struct buffers {
+        std::array<asio::const_buffer, write_batch::pieces_max> pieces;
+
+        std::span<asio::const_buffer const> fill(write_batch const& batch) noexcept {
+            for (std::size_t i = 0; i < batch.count(); ++i)
+                pieces[i] = asio::const_buffer{batch.piece(i).data(), batch.piece(i).size()};
+            return {pieces.data(), batch.count()};
+        }
+    };
+
+    /// What a write in flight keeps in place on a stream that is not driven by readiness.
+    struct flight {
+        write_batch batch;
+        buffers pieces;
+    };
+
+    static constexpr std::size_t async_read_bytes = 4096;
+    static constexpr std::chrono::seconds keep_alive_time{75};
+
+    Stream stream_;
+    shard& shard_;
+    Session session_;
+    Done done_;
+    std::unique_ptr<flight> flight_;
+    std::unique_ptr<std::array<char, async_read_bytes>> input_;
+    std::uint32_t references_ = 0;
+    phase phase_ = phase::serving;
+    bool is_reading_ = false;
+    bool is_writing_ = false;
+    bool has_input_ended_ = false;
+};
+
+} // namespace livetape

@@ -1,0 +1,263 @@
+#pragma once
+
+namespace livetape {
+
+/// What connections refer to; it lives until the last of them is gone.
+template <class Transports>
+struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
+    using acceptor_type = asio::basic_socket_acceptor<asio::ip::tcp, executor_type>;
+
+    struct mount {
+        mount(std::string at, hub& source, live_options options)
+            : prefix{std::move(at)}, endpoint{source, std::move(options)} {}
+        std::string prefix;
+        live_endpoint endpoint;
+    };
+
+    struct app {
+        app(std::string at, hub& source, live_options options, message_handler calls)
+            : path{std::move(at)}, endpoint{source, std::move(options)}, handler{std::move(calls)} {}
+        std::string path;
+        live_endpoint endpoint;
+        message_handler handler;
+    };
+
+    /// A place among the connections, given back when the last object that serves it is gone.
+    class slot {
+    public:
+        slot(std::shared_ptr<state> of, asio::ip::address const& from) : of_{std::move(of)} {
+            ++of_->connection_count;
+            if (of_->options.connections_per_address_max > 0) {
+                from_ = &*of_->per_address.try_emplace(from, 0).first;
+                ++from_->second;
+            }
+        }
+        slot(slot&& other) noexcept : of_{std::move(other.of_)}, from_{std::exchange(other.from_, nullptr)} {}
+        slot& operator=(slot&&) = delete;
+        ~slot() {
+            if (!of_) return;
+            --of_->connection_count;
+            if (from_ != nullptr && --from_->second == 0) of_->per_address.erase(from_->first);
+        }
+        [[nodiscard]] state& operator*() const noexcept { return *of_; }
+        [[nodiscard]] state* operator->() const noexcept { return of_.get(); }
+
+    private:
+        std::shared_ptr<state> of_;
+        std::pair<asio::ip::address const, std::size_t>* from_ = nullptr;
+    };
+
+    /// What a connection does when its session is over: with an error it is gone, without one the
+    /// stream carries on, after a head with the session asked for, else with the next request.
+    struct next_step {
+        slot place;
+
+        template <class Session, class Stream>
+        void operator()(std::error_code ec, Session& session, Stream& stream) {
+            if (ec || place->has_stopped) return;
+            if constexpr (std::is_same_v<Session, request_session>) {
+                auto head = session.take_head();
+                state::route(std::move(stream), std::move(head), session.take_unread(), std::move(place));
+            } else {
+                state::read_request(std::move(stream), session.take_unread(), std::move(place));
+            }
+        }
+    };
+
+    state(executor_type e, hub& h, server_options o)
+        : executor{e}, source{h}, options{std::move(o)}, own_shard{shard::of(asio::query(e, asio::execution::context))},
+          housekeeping{e} {}
+
+    endpoint_type listen(endpoint_type const& at, listen_options const& how, std::error_code& ec) {
+        acceptor_type acceptor{executor};
+        acceptor.open(at.protocol(), ec);
+        if (!ec) acceptor.set_option(asio::socket_base::reuse_address{true}, ec);
+#ifdef SO_REUSEPORT
+        using reuse_port = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+        if (!ec && how.reuse_port) acceptor.set_option(reuse_port{true}, ec);
+#endif
+        if (!ec) acceptor.bind(at, ec);
+        if (!ec) acceptor.listen(how.backlog, ec);
+        if (!ec) acceptor.non_blocking(true, ec);
+        if (ec) return {};
+        auto const bound = acceptor.local_endpoint(ec);
+        acceptors.push_back(std::move(acceptor));
+        accept_on(acceptors.back());
+        if (acceptors.size() == 1) keep_house();
+        return bound;
+    }
+
+    void accept_on(acceptor_type& acceptor) {
+        acceptor.async_wait(asio::socket_base::wait_read, [s = this->shared_from_this(), &acceptor](std::error_code ec) {
+            if (ec || s->has_stopped) return;
+            s->accept_waiting(acceptor);
+        });
+    }
+
+    /// Takes the connections that wait, a bounded number of them so that sessions get their turn.
+    void accept_waiting(acceptor_type& acceptor) {
+        for (int i = 0; i < accepts_per_turn; ++i) {
+            std::error_code ec;
+            endpoint_type from;
+            stream_type stream{executor};
+            acceptor.accept(stream, from, ec);
+            if (ec == asio::error::would_block || ec == asio::error::try_again) break;
+            if (ec == asio::error::no_descriptors) return accept_later(acceptor);
+            if (!ec) admit(std::move(stream), from.address());
+        }
+        accept_on(acceptor);
+    }
+
+    /// Out of file descriptors: waiting connections stay in the backlog until some are free.
+    void accept_later(acceptor_type& acceptor) {
+        errors.count(error::too_many_connections);
+        auto const timer = std::make_shared<asio::steady_timer>(executor, std::chrono::milliseconds{100});
+        timer->async_wait([s = this->shared_from_this(), timer, &acceptor](std::error_code) {
+            if (!s->has_stopped) s->accept_on(acceptor);
+        });
+    }
+
+    void admit(stream_type stream, asio::ip::address const& from) {
+        auto const address_max = options.connections_per_address_max;
+        auto const known = address_max > 0 ? per_address_count(from) : 0;
+        slot place{this->shared_from_this(), from};
+        std::error_code ignored;
+        stream.set_option(asio::ip::tcp::no_delay{true}, ignored);
+        if (connection_count <= options.connections_max && (address_max == 0 || known < address_max))
+            return read_request(std::move(stream), {}, std::move(place));
+        errors.count(error::too_many_connections);
+        respond(std::move(stream), {}, std::move(place),
+                http::refusal(error::too_many_connections, {}, false, "Retry-After: 5\r\n"), false);
+    }
+
+    [[nodiscard]] std::size_t per_address_count(asio::ip::address const& from) const {
+        auto const found = per_address.find(from);
+        return found == per_address.end() ? 0 : found->second;
+    }
+
+    template <class Stream>
+    static void read_request(Stream stream, std::string received, slot place) {
+        auto& s = *place;
+        using driver = connection<Stream, request_session, next_step>;
+        driver::start(std::move(stream), &s.connections, std::move(received), next_step{std::move(place)}, s.errors,
+                      s.own_shard.wakes(), clock::now(), s.options.request);
+    }
+
+    template <class Stream>
+    static void respond(Stream stream, std::string received, slot place, std::string response, bool keep_alive) {
+        auto& s = *place;
+        using driver = connection<Stream, response_session, next_step>;
+        driver::start(std::move(stream), &s.connections, std::move(received), next_step{std::move(place)},
+                      s.own_shard.wakes(), std::move(response), keep_alive, s.options.write_timeout);
+    }
+
+    template <class Stream>
+    static void route(Stream stream, http::request_head head, std::string received, slot place) {
+        auto& s = *place;
+        auto const path = head.path();
+        for (auto& each : s.apps) {
+            if (path != each.path) continue;
+            using driver = connection<Stream, message_session, next_step>;
+            session_context const context{each.endpoint, s.own_shard.wakes(), clock::now(), s.own_shard.random()};
+            return driver::start(std::move(stream), &s.connections, std::move(received), next_step{std::move(place)},
+                                 context, head, each.handler);
+        }
+        next_step next{std::move(place)};
+        for (auto& each : s.mounts) {
+            if (!path.starts_with(each.prefix)) continue;
+            auto const below = path.substr(each.prefix.size());
+            if (Transports::start(stream, each.endpoint, head, below, received, &s.connections, next)) return;
+        }
+        bool const keep_alive = http::keep_alive(head) && !has_body(head);
+        respond(std::move(stream), std::move(received), std::move(next.place), s.page(head, keep_alive), keep_alive);
+    }
+
+    /// The response of a page or a file, or the refusal if there is none.
+    std::string page(http::request_head const& head, bool keep_alive) {
+        auto const method = head.method();
+        auto const path = head.path();
+        auto const handler = pages.find(path);
+        auto const* const directory = directory_of(path);
+        if (handler == pages.end() && directory == nullptr) return refuse(error::not_found, method, keep_alive);
+        if (method != "GET" && method != "HEAD")
+            return refuse(error::method_not_allowed, method, keep_alive, "Allow: GET, HEAD\r\n");
+        if (handler != pages.end()) return detail::to_response(handler->second(head), method, keep_alive);
+        auto const reply = directory->second.find(path.substr(directory->first.size()), head);
+        return reply ? detail::to_response(*reply, method, keep_alive) : refuse(error::not_found, method, keep_alive);
+    }
+
+    /// The directory with the longest prefix of the path.
+    [[nodiscard]] std::pair<std::string, static_files> const* directory_of(std::string_view path) const {
+        std::pair<std::string, static_files> const* best = nullptr;
+        for (auto const& each : directories)
+            if (path.starts_with(each.first) && (best == nullptr || each.first.size() > best->first.size()))
+                best = &each;
+        return best;
+    }
+
+    std::string refuse(error why, std::string_view method, bool keep_alive, std::string_view fields = {}) {
+        errors.count(why);
+        return detail::to_refusal(why, method, keep_alive, fields);
+    }
+
+    /// Once a second: what only time can make due.
+    void keep_house() {
+        housekeeping.expires_after(std::chrono::seconds{1});
+        housekeeping.async_wait([s = this->shared_from_this()](std::error_code ec) {
+            if (ec || s->has_stopped) return;
+            s->source.expire(clock::now());
+            s->keep_house();
+        });
+    }
+
+    void stop() {
+        if (has_stopped) return;
+        has_stopped = true;
+        for (auto& each : acceptors) each.close();
+        connections.for_each([](live_connection& each) { each.shut_down(); });
+        housekeeping.cancel();
+        if (connections.empty()) return;
+        drain_ends = std::chrono::steady_clock::now() + options.drain_timeout;
+        drain();
+    }
+
+    /// Waits for the last connection, looking often; cuts those left when the time is over.
+    void drain() {
+        if (connections.empty()) return;
+        if (std::chrono::steady_clock::now() >= drain_ends) return close_all();
+        housekeeping.expires_after(std::chrono::milliseconds{20});
+        housekeeping.async_wait([s = this->shared_from_this()](std::error_code ec) {
+            if (!ec) s->drain();
+        });
+    }
+
+    void close_all() noexcept {
+        has_stopped = true;
+        std::error_code ignored;
+        for (auto& each : acceptors) each.close(ignored);
+        housekeeping.cancel();
+        while (auto* const each = connections.pop_front()) each->cancel();
+    }
+
+    static constexpr int accepts_per_turn = 64;
+
+    executor_type executor;
+    hub& source;
+    server_options options;
+    shard& own_shard;
+    error_counters errors;
+    // Deques, because connections keep references to their elements.
+    std::deque<mount> mounts;
+    std::deque<app> apps;
+    std::vector<std::pair<std::string, static_files>> directories;
+    std::map<std::string, request_handler, std::less<>> pages;
+    std::deque<acceptor_type> acceptors;
+    asio::steady_timer housekeeping;
+    std::map<asio::ip::address, std::size_t> per_address;
+    std::size_t connection_count = 0;
+    std::chrono::steady_clock::time_point drain_ends{};
+    bool has_stopped = false;
+    connection_list connections;
+};
+
+} // namespace livetape

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <asio/associated_executor.hpp>
+#include <asio/async_result.hpp>
+#include <asio/post.hpp>
+
+#include <livetape/net/reply.hpp>
+#include <livetape/net/transports.hpp>
+#include <livetape/transport/response_session.hpp>
+
+namespace livetape {
+
+/// A stream that comes back after an exchange and can carry another request.
+template <class Stream>
+struct returned_stream {
+    Stream stream;
+    std::string received; ///< bytes of the next request that have come already
+};
+
+/// What a host tells `serve` about a request.
+struct serve_options {
+    /// Where the live paths are mounted: what the request's path is cut by.
+    std::string prefix = "/live";
+
+    /// Bytes that came after the head.
+    std::string received{};
+};
+
+namespace detail {
+
+/// Carries the completion of `serve` out of the connection.
+template <class Stream, class Handler>
+struct serve_completion {
+    Handler handler;
+
+    template <class Session>
+    void operator()(std::error_code ec, Session& session, Stream& stream) {
+        std::optional<returned_stream<Stream>> back;
+        if (!ec) back.emplace(returned_stream<Stream>{std::move(stream), session.take_unread()});
+        std::move(handler)(ec, std::move(back));
+    }
+};
+
+} // namespace detail
+
+/// Serves one request on a connection that the caller has accepted and whose head it has parsed:
+/// the way in for a host with a listener, a router and an authentication of its own.
+///
+/// The stream's executor must be an io_context's that one thread runs. A poll or a publish hands
+/// the stream back if the client may send another request on it; WebSocket and SSE keep it until
+/// they end. A path that is no transport's is answered with 404.
+///
+/// @param stream    any Asio stream: TCP, TLS, an in-memory pair
+/// @param endpoint  hub and options; must outlive the connection
+/// @param token     `void(std::error_code, std::optional<returned_stream<Stream>>)`; the stream is
+///                  there exactly if there is no error. Called once, never from inside this call.
+template <class Transports = default_transports, class Stream, class CompletionToken>
+auto serve(Stream stream, http::request_head head, live_endpoint& endpoint, serve_options options,
+           CompletionToken&& token) {
+    using signature = void(std::error_code, std::optional<returned_stream<Stream>>);
+    auto const initiate = [&endpoint](auto handler, Stream on, http::request_head asked, serve_options how) {
+        auto& context = detail::context_of(on);
+        asio::post(context, [&endpoint, handler = std::move(handler), on = std::move(on),
+                             asked = std::move(asked), how = std::move(how)]() mutable {
+            detail::serve_completion<Stream, decltype(handler)> done{std::move(handler)};
+            auto path = asked.path();
+            bool const is_below = path.starts_with(how.prefix);
+            if (is_below) path.remove_prefix(how.prefix.size());
+            if (is_below && Transports::start(on, endpoint, asked, path, how.received, nullptr, done)) return;
+            endpoint.errors().count(error::not_found);
+            using driver = connection<Stream, response_session, decltype(done)>;
+            auto& own = shard::of(detail::context_of(on));
+            driver::start(std::move(on), nullptr, std::move(how.received), std::move(done), own.wakes(),
+                          detail::to_refusal(error::not_found, asked.method(), false), false,
+                          endpoint.options().write_timeout);
+        });
+    };
+    return asio::async_initiate<CompletionToken, signature>(initiate, token, std::move(stream), std::move(head),
+                                                            std::move(options));
+}
+
+} // namespace livetape

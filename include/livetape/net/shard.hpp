@@ -1,0 +1,101 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include <asio/execution_context.hpp>
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+
+#include <livetape/channel/dispatcher.hpp>
+#include <livetape/channel/write_batch.hpp>
+#include <livetape/net/timing_wheel.hpp>
+#include <livetape/random_seed.hpp>
+#include <livetape/time.hpp>
+
+namespace livetape {
+
+/// What the sessions of one io_context share: the dispatcher that wakes them, one timing wheel, one
+/// read buffer and one write batch, so that an idle connection needs none of its own.
+///
+/// There is one per io_context, made on first use; the io_context must be run by one thread. To use
+/// several cores, run several io_contexts, each with a server of its own over the same hub.
+/// Thread safety: shared objects unsafe; the io_context's thread owns it.
+class shard : public asio::execution_context::service {
+public:
+    using key_type = shard;
+    inline static asio::execution_context::id id;
+
+    explicit shard(asio::execution_context& owner)
+        : service{owner}, context_{static_cast<asio::io_context&>(owner)}, dispatcher_{&shard::wake, this},
+          wheel_{clock::now()}, wheel_clock_{context_}, random_state_{random_seed()} {}
+
+    /// The shard of an io_context.
+    [[nodiscard]] static shard& of(asio::io_context& context) { return asio::use_service<shard>(context); }
+
+    [[nodiscard]] dispatcher& wakes() noexcept { return dispatcher_; }
+
+    /// A buffer for the read that is going on now; its content lasts until the next one.
+    [[nodiscard]] std::span<char> read_buffer() noexcept { return read_buffer_; }
+
+    /// A batch for the write that is going on now.
+    [[nodiscard]] write_batch& batch() noexcept { return batch_; }
+
+    [[nodiscard]] std::uint32_t random() noexcept {
+        return static_cast<std::uint32_t>(mix_bits(++random_state_) >> 32);
+    }
+
+    /// Makes a timer fire at the latest one tick after `deadline`; a timer that is due earlier
+    /// stays, because its owner looks at the time anyway.
+    void fire_by(wheel_timer& timer, time_point deadline) {
+        if (wheel_.fires_by(timer, deadline)) return;
+        wheel_.schedule(timer, deadline);
+        run_wheel();
+    }
+
+    /// The wheel's clock stops with its last timer, so that `io_context::run` can return.
+    void cancel(wheel_timer& timer) noexcept {
+        wheel_.cancel(timer);
+        if (wheel_.empty() && is_wheel_running_) wheel_clock_.cancel();
+    }
+
+private:
+    // Sessions flushed before the loop looks at other work: about a millisecond of sends.
+    static constexpr std::size_t sessions_per_turn = 256;
+
+    void shutdown() noexcept override {}
+
+    static void wake(void* self) noexcept {
+        auto& me = *static_cast<shard*>(self);
+        asio::post(me.context_, [&me] { me.run_sessions(); });
+    }
+
+    void run_sessions() {
+        if (dispatcher_.run(sessions_per_turn)) asio::post(context_, [this] { run_sessions(); });
+    }
+
+    void run_wheel() {
+        if (is_wheel_running_) return;
+        is_wheel_running_ = true;
+        wheel_clock_.expires_at(wheel_.next_tick());
+        wheel_clock_.async_wait([this](std::error_code) {
+            is_wheel_running_ = false;
+            wheel_.advance(clock::now());
+            if (!wheel_.empty()) run_wheel();
+        });
+    }
+
+    asio::io_context& context_;
+    dispatcher dispatcher_;
+    timing_wheel wheel_;
+    asio::steady_timer wheel_clock_;
+    std::uint64_t random_state_;
+    bool is_wheel_running_ = false;
+    write_batch batch_;
+    std::array<char, 64u << 10> read_buffer_;
+};
+
+} // namespace livetape

@@ -1,0 +1,199 @@
+#pragma once
+
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <livetape/channel/cursor.hpp>
+#include <livetape/channel/subscriber.hpp>
+#include <livetape/error.hpp>
+#include <livetape/transport/endpoint.hpp>
+#include <livetape/wire/body_framing.hpp>
+#include <livetape/wire/query.hpp>
+#include <livetape/wire/request_head.hpp>
+
+namespace livetape {
+
+/// What was refused, with a sentence that says what would be right; `none` if nothing was.
+struct refusal_reason {
+    error what = error::none;
+    std::string detail{};
+
+    [[nodiscard]] explicit operator bool() const noexcept { return what != error::none; }
+};
+
+/// The subscriptions that a request asks for in its path and query:
+/// `?channel=a&channel=b` or `?channel=a,b`, `cursor=`, `snapshot=1`.
+class subscribe_request {
+public:
+    /// Reads the query of a request.
+    /// @param path_channel  the channel that the path names, percent-encoded; empty if it names none
+    /// @param has_last_event_id  whether a Last-Event-ID field wins over the cursor, as on SSE
+    [[nodiscard]] refusal_reason parse(http::request_head const& head, std::string_view path_channel,
+                                       bool has_last_event_id, std::size_t channels_max);
+
+    [[nodiscard]] std::vector<std::string> const& channels() const noexcept { return channels_; }
+    [[nodiscard]] cursor const& from() const noexcept { return cursor_; }
+    [[nodiscard]] bool has_snapshot() const noexcept { return has_snapshot_; }
+
+    /// Another parameter as a number, or `otherwise` if it is missing. A malformed one sets `wrong`.
+    [[nodiscard]] std::uint32_t number(std::string_view name, std::uint32_t otherwise, refusal_reason& wrong) const {
+        auto const text = query_.get(name);
+        if (!text) return otherwise;
+        std::uint32_t value = 0;
+        auto const* const end = text->data() + text->size();
+        auto const result = std::from_chars(text->data(), end, value);
+        if (result.ec == std::errc{} && result.ptr == end) return value;
+        wrong = {error::bad_query, std::string{name} + " must be a whole number"};
+        return otherwise;
+    }
+
+private:
+    refusal_reason add_channels(std::string_view list, std::size_t channels_max);
+
+    http::query query_;
+    std::vector<std::string> channels_;
+    std::string cursor_text_;
+    cursor cursor_;
+    bool has_snapshot_ = false;
+};
+
+/// Where a cursor puts a subscription to one channel; nothing if it is a single channel's cursor
+/// and there are several.
+[[nodiscard]] inline std::optional<start_position>
+start_of(cursor const& from, std::string_view channel, bool has_snapshot, std::size_t channel_count) {
+    start_position start;
+    start.has_snapshot = has_snapshot;
+    switch (from.what()) {
+    case cursor::kind::none: break;
+    case cursor::kind::now: start.has_snapshot = false; break;
+    case cursor::kind::oldest: start.from = start_position::kind::oldest; break;
+    case cursor::kind::positions:
+        if (from.is_unnamed() && channel_count > 1) return std::nullopt;
+        if (auto const at = from.find(channel)) {
+            start.from = start_position::kind::after;
+            start.after = *at;
+        }
+        break;
+    }
+    return start;
+}
+
+/// Whether a request announces a body. A session that does not read it must close the connection,
+/// or the body would be taken for the next request.
+[[nodiscard]] inline bool has_body(http::request_head const& head) noexcept {
+    http::body_framing framing;
+    auto const refused = http::read_body_framing(head, framing);
+    return refused != error::none || framing.is_chunked || framing.length > 0;
+}
+
+/// Finds, or creates if clients may, the channel that a client names.
+[[nodiscard]] inline refusal_reason find_channel(live_endpoint& endpoint, std::string_view name,
+                                                 std::shared_ptr<channel>& found) {
+    if (!is_channel_name(name)) return {error::bad_channel_name};
+    found = endpoint.source().find(name);
+    if (found) return {};
+    if (!endpoint.options().clients_may_create_channels)
+        return {error::unknown_channel, "there is no channel \"" + std::string{name} + '"'};
+    found = endpoint.source().try_open(name);
+    if (found) return {};
+    return {error::too_many_channels,
+            "the hub is at its limit of " + std::to_string(endpoint.source().channels_max()) + " channels"};
+}
+
+/// Adds a subscription for a client after every check.
+/// @param opened  where the cursor was set, if nothing is refused
+/// @param added   the subscription, if nothing is refused
+[[nodiscard]] inline refusal_reason subscribe(live_endpoint& endpoint, std::string_view identity,
+                                              subscriber& cursors, std::string_view name,
+                                              start_position const& start, encoding const& format,
+                                              opened_cursor& opened, subscription*& added) {
+    auto const& options = endpoint.options();
+    if (!is_channel_name(name)) return {error::bad_channel_name};
+    if (options.hooks.subscribe && !options.hooks.subscribe(identity, name))
+        return {error::not_authorized, "not allowed to subscribe to \"" + std::string{name} + '"'};
+    if (cursors.find(name) != nullptr) return {error::already_subscribed};
+    if (cursors.count() >= options.channels_per_session_max)
+        return {error::too_many_channels, "a connection can have " +
+                                              std::to_string(options.channels_per_session_max) + " channels"};
+    std::shared_ptr<channel> source;
+    if (auto refused = find_channel(endpoint, name, source)) return refused;
+    added = &cursors.add(source, format, start, opened);
+    if (!opened.is_ahead) return {};
+    cursors.remove(*added);
+    return {error::bad_cursor, "the cursor is ahead of channel \"" + std::string{name} + '"'};
+}
+
+/// Publishes what a client sent, if the host's hook allows it.
+/// @param at  the new event's place, if nothing is refused
+[[nodiscard]] inline refusal_reason publish_from_client(live_endpoint& endpoint, std::string_view identity,
+                                                        std::string_view name, std::string_view payload,
+                                                        publish_options const& options, position& at) {
+    if (!is_channel_name(name)) return {error::bad_channel_name};
+    auto const& may_publish = endpoint.options().hooks.publish;
+    if (!may_publish || !may_publish(identity, name))
+        return {error::not_authorized, "not allowed to publish to \"" + std::string{name} + '"'};
+    std::shared_ptr<channel> to;
+    if (auto refused = find_channel(endpoint, name, to)) return refused;
+    at = {to->epoch(), to->publish(payload, options)};
+    if (at.offset != 0) return {};
+    auto const& limits = to->options();
+    return {error::payload_too_large, "a payload has at most " + std::to_string(limits.payload_bytes_max) +
+                                          " bytes and a key " + std::to_string(limits.key_bytes_max)};
+}
+
+inline refusal_reason subscribe_request::parse(http::request_head const& head, std::string_view path_channel,
+                                               bool has_last_event_id, std::size_t channels_max) {
+    auto query = http::query::parse(head.query());
+    if (!query) return {error::bad_query, "the query is not well-formed name=value pairs"};
+    query_ = std::move(*query);
+
+    std::string decoded;
+    if (!http::percent_decode(path_channel, decoded)) return {error::bad_channel_name};
+    if (!path_channel.empty()) channels_.push_back(std::move(decoded));
+    for (auto const& [name, value] : query_) {
+        if (name != "channel") continue;
+        if (auto refused = add_channels(value, channels_max)) return refused;
+    }
+
+    if (auto const mode = query_.get("mode"); mode && *mode != "every")
+        return {error::unsupported, "the only mode that this server offers is mode=every"};
+    for (auto const name : {"rate", "keys"})
+        if (query_.get(name)) return {error::unsupported, std::string{name} + " is not offered by this server"};
+    if (auto const snapshot = query_.get("snapshot")) {
+        has_snapshot_ = *snapshot == "1" || *snapshot == "true";
+        if (!has_snapshot_ && *snapshot != "0" && *snapshot != "false")
+            return {error::bad_query, "snapshot must be 1 or 0"};
+    }
+
+    if (auto const text = query_.get("cursor")) cursor_text_ = *text;
+    auto const last_event_id = has_last_event_id ? head.field("Last-Event-ID") : std::nullopt;
+    if (last_event_id && !last_event_id->empty()) cursor_text_ = *last_event_id;
+    auto parsed = cursor::parse(cursor_text_);
+    if (!parsed) return {error::bad_cursor};
+    cursor_ = std::move(*parsed);
+    if (cursor_.is_unnamed() && channels_.size() > 1)
+        return {error::bad_cursor, "this cursor is a single channel's, and several channels are asked for"};
+    return {};
+}
+
+inline refusal_reason subscribe_request::add_channels(std::string_view list, std::size_t channels_max) {
+    for (bool more = true; more;) {
+        auto const comma = list.find(',');
+        more = comma != std::string_view::npos;
+        if (channels_.size() >= channels_max)
+            return {error::too_many_channels,
+                    "a connection can have " + std::to_string(channels_max) + " channels"};
+        channels_.emplace_back(list.substr(0, comma));
+        if (more) list.remove_prefix(comma + 1);
+    }
+    return {};
+}
+
+} // namespace livetape

@@ -1,0 +1,148 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <livetape/channel/hub.hpp>
+#include <livetape/error.hpp>
+#include <livetape/wire/origin.hpp>
+#include <livetape/wire/request_head.hpp>
+#include <livetape/wire/response.hpp>
+
+namespace livetape {
+
+/// What the host decides about its clients. Each is called on the shard's thread and must not
+/// block; several shards may call one at the same time.
+struct live_hooks {
+    /// Who the client of a request is: any text, kept with the session and handed to the other
+    /// hooks; nothing refuses the request with 403. Default: everybody, as "".
+    std::function<std::optional<std::string>(http::request_head const& head)> connect;
+
+    /// Whether that client may subscribe to a channel. Default: yes.
+    std::function<bool(std::string_view identity, std::string_view channel)> subscribe;
+
+    /// Whether that client may publish into a channel. Default: no.
+    std::function<bool(std::string_view identity, std::string_view channel)> publish;
+};
+
+/// How a set of live paths behaves: every limit, with the reason for its default.
+struct live_options {
+    /// A client that takes none of the bytes due to it for this long is closed; it may come back
+    /// with its cursor. Longer than a phone's change of network.
+    std::chrono::milliseconds write_timeout{30'000};
+
+    /// Silence after which something is sent: a ping on WebSocket, a comment on SSE. Below the
+    /// 30 s after which the impatient proxies cut an idle connection.
+    std::chrono::milliseconds heartbeat_interval{25'000};
+
+    /// A WebSocket client that sends nothing for this long, not even a pong, is closed: three
+    /// heartbeats, so that one lost answer is no reason.
+    std::chrono::milliseconds idle_timeout{75'000};
+
+    /// How long a WebSocket client has to answer a close frame.
+    std::chrono::milliseconds close_timeout{5'000};
+
+    /// The longest wait that a poll may ask for; longer ones are cut to it. Without `wait` it is 0.
+    /// A minute is what proxies commonly let a request hang.
+    std::chrono::milliseconds poll_wait_max{60'000};
+
+    /// Events in one poll's answer unless it asks for fewer; the client fetches the rest at once.
+    std::uint32_t poll_events_max = 1000;
+
+    /// Bytes of events in one poll's answer, which is built in memory. One event always fits.
+    std::size_t poll_bytes_max = std::size_t{1} << 20;
+
+    /// What an EventSource waits before it connects again, and what is added to it at random so
+    /// that the clients of a stopped server do not come back all at once.
+    std::chrono::milliseconds sse_retry{2'000};
+    std::chrono::milliseconds sse_retry_jitter{2'000};
+
+    /// Channels on one connection: each costs about 150 bytes and a turn in every flush.
+    std::size_t channels_per_session_max = 1000;
+
+    /// A WebSocket message from a client, all fragments together, and the body of a publish.
+    std::size_t message_bytes_max = std::size_t{1} << 20;
+
+    /// Replies that a client causes and does not read; beyond it the connection is closed.
+    std::size_t reply_bytes_max = std::size_t{256} << 10;
+
+    /// Whether a channel that a client names is created if the hub does not have it. Closed by
+    /// default, because a stranger could fill the hub.
+    bool clients_may_create_channels = false;
+
+    /// Whose pages may connect, besides those of the server's own origin.
+    http::origin_policy origins{};
+
+    live_hooks hooks{};
+};
+
+/// How often each error was answered. Thread safety: shared objects safe.
+class error_counters {
+public:
+    void count(error e) noexcept {
+        counts_[static_cast<std::size_t>(e)].fetch_add(1, std::memory_order_relaxed);
+    }
+    [[nodiscard]] std::uint64_t operator[](error e) const noexcept {
+        return counts_[static_cast<std::size_t>(e)].load(std::memory_order_relaxed);
+    }
+
+private:
+    std::array<std::atomic<std::uint64_t>, error_count> counts_{};
+};
+
+/// Where sessions serve from: a hub, the options, and the counters of what was refused.
+///
+/// Thread safety: shared objects safe once made; the hub and the hooks must outlive the sessions.
+class live_endpoint {
+public:
+    explicit live_endpoint(hub& source, live_options options = {})
+        : source_{source}, options_{std::move(options)} {}
+
+    [[nodiscard]] hub& source() const noexcept { return source_; }
+    [[nodiscard]] live_options const& options() const noexcept { return options_; }
+    [[nodiscard]] error_counters& errors() noexcept { return errors_; }
+    [[nodiscard]] error_counters const& errors() const noexcept { return errors_; }
+
+    /// Checks origin and permission of a request; on success `identity` is who it is.
+    [[nodiscard]] error admit(http::request_head const& head, std::string& identity) const {
+        if (!options_.origins.allows(head)) return error::origin_refused;
+        if (!options_.hooks.connect) return error::none;
+        auto known = options_.hooks.connect(head);
+        if (!known) return error::not_authorized;
+        identity = std::move(*known);
+        return error::none;
+    }
+
+    /// The fields that let an allowed page of another origin read the answer (Fetch §3.2).
+    [[nodiscard]] std::string cross_origin_fields(http::request_head const& head) const {
+        std::string fields;
+        auto const origin = head.field("Origin");
+        if (!origin || !options_.origins.allows(head)) return fields;
+        http::append_field(fields, "Access-Control-Allow-Origin", *origin);
+        http::append_field(fields, "Access-Control-Expose-Headers", "ETag");
+        http::append_field(fields, "Vary", "Origin");
+        return fields;
+    }
+
+    /// Counts an error and gives the whole HTTP response for it, after which the connection closes.
+    [[nodiscard]] std::string refuse(error why, std::string_view detail, http::request_head const& head,
+                                     std::string_view extra_fields = {}) {
+        errors_.count(why);
+        return http::refusal(why, detail, false, cross_origin_fields(head).append(extra_fields));
+    }
+
+private:
+    hub& source_;
+    live_options options_;
+    error_counters errors_;
+};
+
+} // namespace livetape

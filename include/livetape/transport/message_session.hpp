@@ -1,0 +1,66 @@
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <livetape/transport/client_request.hpp>
+#include <livetape/transport/session.hpp>
+#include <livetape/transport/websocket_link.hpp>
+
+namespace livetape {
+
+/// What a host does with a message on a WebSocket path of its own; it answers with `link.send`.
+/// The payload is valid during the call.
+using message_handler =
+    std::function<void(websocket_link& link, websocket::opcode code, std::string_view payload)>;
+
+/// A WebSocket connection whose messages go to the host instead of the hub.
+/// Thread safety: shared objects unsafe; the shard's thread owns it.
+class message_session {
+public:
+    /// @param handler  must outlive the session
+    message_session(session_context const& context, http::request_head const& head,
+                    message_handler const& handler)
+        : link_{context, head, opening_error(context.endpoint, head), {}, {}}, cursors_{context.wakes},
+          handler_{handler} {}
+
+    void feed(std::span<char> bytes, time_point now) {
+        link_.feed(bytes, now, [this](auto const& message) {
+            bool const is_text = message.kind == websocket::message_reader::item_kind::text;
+            handler_(link_, is_text ? websocket::opcode::text : websocket::opcode::binary, message.payload);
+        });
+    }
+
+    void end_of_input(time_point) noexcept { link_.end_of_input(); }
+
+    void gather(write_batch& batch, time_point now) {
+        link_.out.gather_replies(batch);
+        if (!batch.empty()) link_.out.begin_write(now);
+    }
+
+    void settle(write_batch& batch, std::size_t written, time_point now) {
+        link_.out.settle(batch, written, now);
+    }
+
+    [[nodiscard]] time_point wake(time_point now) { return link_.wake(now); }
+    [[nodiscard]] session_end end() const noexcept { return link_.end(); }
+    void shut_down(time_point now) { link_.close(error::shutting_down, {}, now); }
+    [[nodiscard]] subscriber& cursors() noexcept { return cursors_; }
+    [[nodiscard]] std::string take_unread() { return {}; }
+
+private:
+    static error opening_error(live_endpoint const& endpoint, http::request_head const& head) {
+        std::string identity;
+        return has_body(head) ? error::bad_content_length : endpoint.admit(head, identity);
+    }
+
+    websocket_link link_;
+    subscriber cursors_; // without subscriptions: what the driver asks every session for
+    message_handler const& handler_;
+};
+
+static_assert(session<message_session>);
+
+} // namespace livetape

@@ -1,0 +1,266 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <livetape/transport/client_request.hpp>
+#include <livetape/transport/encodings.hpp>
+#include <livetape/transport/outbox.hpp>
+#include <livetape/transport/session.hpp>
+#include <livetape/transport/subscription_protocol.hpp>
+#include <livetape/wire/field_list.hpp>
+#include <livetape/wire/response.hpp>
+
+namespace livetape {
+
+/// One poll: `/poll?channel=…&cursor=…&wait=25&limit=100`.
+///
+/// A long-poll waits until a cursor is behind the end of its log, or the wait is over, answers
+/// `{"cursor":"…","events":[…]}` and is done; a short-poll (`wait=0`) answers at once: without a
+/// cursor with the current state, with one with the changes since. The cursor is the `ETag`; when
+/// nothing changed, `If-None-Match` gets 304. Gaps stand beside the events, under `gaps`.
+/// Thread safety: shared objects unsafe; the shard's thread owns it.
+class poll_session {
+public:
+    poll_session(session_context const& context, http::request_head const& head, std::string_view path);
+
+    /// What comes while the poll waits belongs to the next request.
+    void feed(std::span<char> bytes, time_point) {
+        unread_.append(bytes.data(), bytes.size());
+        if (unread_.size() > endpoint_.options().message_bytes_max) end_ = session_end::abort;
+    }
+
+    void end_of_input(time_point) noexcept {
+        if (is_waiting_) end_ = session_end::abort;
+        else if (end_ == session_end::handback) end_ = session_end::close;
+    }
+
+    void gather(write_batch& batch, time_point now) {
+        if (is_waiting_ && cursors_.is_due()) answer();
+        out_.gather_replies(batch);
+        if (!batch.empty()) out_.begin_write(now);
+    }
+
+    void settle(write_batch& batch, std::size_t written, time_point now) { out_.settle(batch, written, now); }
+
+    [[nodiscard]] time_point wake(time_point now) {
+        if (is_waiting_) {
+            if (now < deadline_) return deadline_;
+            answer();
+        }
+        if (!out_.has_unsent()) return never;
+        auto const stalled_at = out_.unsent_since() + endpoint_.options().write_timeout;
+        if (now < stalled_at) return stalled_at;
+        endpoint_.errors().count(error::stalled);
+        end_ = session_end::abort;
+        return never;
+    }
+
+    [[nodiscard]] session_end end() const noexcept { return end_; }
+
+    /// A waiting poll is answered with what there is: nothing.
+    void shut_down(time_point) {
+        keep_alive_ = false;
+        if (is_waiting_) answer();
+        else if (end_ == session_end::handback) end_ = session_end::close;
+    }
+
+    [[nodiscard]] subscriber& cursors() noexcept { return cursors_; }
+    [[nodiscard]] std::string take_unread() { return std::move(unread_); }
+
+private:
+    refusal_reason open(subscribe_request const& request, std::string_view identity, bool is_short);
+    void refuse(refusal_reason const& why, http::request_head const& head);
+    void answer();
+    void append_events(std::string& body);
+    void append_head(unsigned status, std::string_view etag, std::size_t body_bytes);
+    [[nodiscard]] std::string reached() const;
+    [[nodiscard]] std::string at_end() const;
+    template <class PositionOf>
+    [[nodiscard]] std::string positions(PositionOf position_of) const;
+    void finish();
+
+    live_endpoint& endpoint_;
+    outbox out_;
+    subscriber cursors_;
+    std::string unread_;
+    std::string gaps_;          ///< gap notices, each after a comma
+    std::string if_none_match_;
+    std::string answer_fields_; ///< field lines for pages of other origins
+    time_point deadline_;
+    std::uint32_t events_max_ = 0;
+    session_end end_ = session_end::none;
+    bool is_waiting_ = false;
+    bool keep_alive_ = false;
+};
+
+/// The long-poll and short-poll transport.
+struct poll_transport {
+    using session = poll_session;
+
+    [[nodiscard]] static bool matches(http::request_head const&, std::string_view path) noexcept {
+        return path == "/poll";
+    }
+};
+
+inline poll_session::poll_session(session_context const& context, http::request_head const& head, std::string_view)
+    : endpoint_{context.endpoint}, cursors_{context.wakes}, deadline_{context.now},
+      keep_alive_{http::keep_alive(head) && !has_body(head)} {
+    auto const& options = endpoint_.options();
+    std::string identity;
+    subscribe_request request;
+    if (head.method() != "GET") {
+        refuse({error::method_not_allowed}, head);
+        return;
+    }
+    refusal_reason why{endpoint_.admit(head, identity)};
+    if (!why) why = request.parse(head, {}, false, options.channels_per_session_max);
+    if (!why && request.channels().empty())
+        why = {error::bad_query, "name at least one channel: ?channel=NAME"};
+    std::uint32_t const wait = why ? 0 : request.number("wait", 0, why);
+    std::uint32_t const limit = why ? 0 : request.number("limit", options.poll_events_max, why);
+    if (!why && limit == 0) why = {error::bad_query, "limit must be at least 1"};
+    events_max_ = std::min(limit, options.poll_events_max);
+    if (!why) why = open(request, identity, wait == 0);
+    if (why) {
+        refuse(why, head);
+        return;
+    }
+
+    if (auto const tag = head.field("If-None-Match")) if_none_match_ = *tag;
+    answer_fields_ = endpoint_.cross_origin_fields(head);
+    auto const longest = std::chrono::duration_cast<std::chrono::seconds>(options.poll_wait_max).count();
+    deadline_ += std::min<std::chrono::milliseconds>(
+        std::chrono::seconds{std::min<std::int64_t>(wait, longest + 1)}, options.poll_wait_max);
+    is_waiting_ = true;
+    if (deadline_ <= context.now || cursors_.is_due() || !gaps_.empty()) answer();
+}
+
+/// @param is_short  a short-poll without a cursor gets the state
+inline refusal_reason poll_session::open(subscribe_request const& request, std::string_view identity,
+                                         bool is_short) {
+    auto const& channels = request.channels();
+    for (auto const& channel : channels) {
+        auto const has_snapshot =
+            request.has_snapshot() || (is_short && request.from().what() == cursor::kind::none);
+        auto const start = start_of(request.from(), channel, has_snapshot, channels.size());
+        opened_cursor opened;
+        subscription* added = nullptr;
+        auto why = subscribe(endpoint_, identity, cursors_, channel, *start, encoding_of<json_list_encoder>,
+                             opened, added);
+        if (why) return why;
+        if (!opened.missed) continue;
+        gaps_ += ',';
+        append_gap(gaps_, channel, *opened.missed);
+        endpoint_.errors().count(error::gap);
+    }
+    return {};
+}
+
+inline void poll_session::refuse(refusal_reason const& why, http::request_head const& head) {
+    auto const allow = why.what == error::method_not_allowed ? "Allow: GET\r\n" : "";
+    out_.lane() = endpoint_.refuse(why.what, why.detail, head, allow);
+    keep_alive_ = false;
+    finish();
+}
+
+inline void poll_session::answer() {
+    // The state's tag is the cursor that comes with it, so an unchanged state is known before its
+    // events are read.
+    auto const is_unchanged = [&](std::string const& etag) {
+        return gaps_.empty() && !if_none_match_.empty() && if_none_match_ == etag;
+    };
+    std::string events;
+    std::string etag = '"' + at_end() + '"';
+    if (!is_unchanged(etag)) {
+        append_events(events);
+        etag = '"' + reached() + '"';
+    }
+    if (events.empty() && is_unchanged(etag)) {
+        append_head(304, etag, 0);
+        return finish();
+    }
+
+    std::string body = R"({"cursor":)";
+    body += etag;
+    if (!gaps_.empty()) {
+        gaps_.front() = '[';
+        body += R"(,"gaps":)";
+        body += gaps_;
+        body += ']';
+    }
+    body += R"(,"events":[)";
+    if (!events.empty()) body.append(events, 1);
+    body += "]}\n";
+    append_head(200, etag, body.size());
+    out_.lane() += body;
+    finish();
+}
+
+inline void poll_session::append_events(std::string& body) {
+    write_batch batch;
+    subscriber::missed_events missed;
+    auto events_left = events_max_;
+    while (events_left > 0 && body.size() < endpoint_.options().poll_bytes_max) {
+        auto const taken = cursors_.take(batch, missed, events_left);
+        if (taken == subscriber::taken::nothing) return;
+        if (taken == subscriber::taken::gap) {
+            gaps_ += ',';
+            append_gap(gaps_, missed.of->source().name(), missed.range);
+            endpoint_.errors().count(error::gap);
+            continue;
+        }
+        body += batch.piece(0);
+        events_left -= batch.event_count();
+        batch.settle(batch.bytes());
+    }
+}
+
+inline void poll_session::append_head(unsigned status, std::string_view etag, std::size_t body_bytes) {
+    auto& lane = out_.lane();
+    http::append_status_line(lane, status);
+    if (status != 304) {
+        lane += "Content-Type: application/json\r\n";
+        http::append_content_length(lane, body_bytes);
+    }
+    http::append_field(lane, "ETag", etag);
+    lane += "Cache-Control: no-cache, no-transform\r\n";
+    if (!keep_alive_) lane += "Connection: close\r\n";
+    lane += answer_fields_;
+    http::append_end_of_head(lane);
+}
+
+/// The cursor of everything that was answered so far.
+inline std::string poll_session::reached() const {
+    return positions([](subscription const& s) { return s.reached(); });
+}
+
+/// The cursor after everything that there is.
+inline std::string poll_session::at_end() const {
+    return positions([](subscription const& s) {
+        return position{s.source().epoch(), s.source().last_offset()};
+    });
+}
+
+template <class PositionOf>
+std::string poll_session::positions(PositionOf position_of) const {
+    std::string text;
+    if (cursors_.count() == 1) append_position(text, position_of(cursors_.at(0)));
+    for (std::size_t i = 0; cursors_.count() > 1 && i < cursors_.count(); ++i)
+        append_named_position(text, cursors_.at(i).source().name(), position_of(cursors_.at(i)));
+    return text;
+}
+
+/// No more events are wanted; the answer is in the lane.
+inline void poll_session::finish() {
+    cursors_.clear();
+    is_waiting_ = false;
+    end_ = keep_alive_ ? session_end::handback : session_end::close;
+}
+
+} // namespace livetape

@@ -1,0 +1,183 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <livetape/transport/client_request.hpp>
+#include <livetape/transport/json_reader.hpp>
+#include <livetape/transport/outbox.hpp>
+#include <livetape/transport/session.hpp>
+#include <livetape/transport/subscription_protocol.hpp>
+#include <livetape/wire/body.hpp>
+#include <livetape/wire/field_list.hpp>
+#include <livetape/wire/query.hpp>
+#include <livetape/wire/response.hpp>
+#include <livetape/wire/utf8.hpp>
+
+namespace livetape {
+
+/// One publish: `POST /publish?channel=…&key=…` with the payload as body, answered with
+/// `{"published":"chat","offset":12,"cursor":"…"}`.
+///
+/// `Content-Type` says what the payload is: `application/json` is checked to be JSON, `text/…` to
+/// be UTF-8, anything else is binary. Refused unless the host's hook allows it.
+/// Thread safety: shared objects unsafe; the shard's thread owns it.
+class publish_session {
+public:
+    publish_session(session_context const& context, http::request_head const& head, std::string_view path);
+
+    void feed(std::span<char> bytes, time_point now) {
+        last_received_ = now;
+        std::string_view input{bytes.data(), bytes.size()};
+        if (is_reading_) read(input);
+        unread_.append(input);
+    }
+
+    void end_of_input(time_point) noexcept {
+        if (is_reading_) end_ = session_end::abort;
+        else if (end_ == session_end::handback) end_ = session_end::close;
+    }
+
+    void gather(write_batch& batch, time_point now) {
+        out_.gather_replies(batch);
+        if (!batch.empty()) out_.begin_write(now);
+    }
+
+    void settle(write_batch& batch, std::size_t written, time_point now) { out_.settle(batch, written, now); }
+
+    [[nodiscard]] time_point wake(time_point now) {
+        if (!is_reading_ && !out_.has_unsent()) return never;
+        auto const since = is_reading_ ? last_received_ : out_.unsent_since();
+        auto const deadline = since + endpoint_.options().write_timeout;
+        if (now < deadline) return deadline;
+        endpoint_.errors().count(is_reading_ ? error::request_timeout : error::stalled);
+        end_ = session_end::abort;
+        return never;
+    }
+
+    [[nodiscard]] session_end end() const noexcept { return end_; }
+
+    void shut_down(time_point) noexcept {
+        keep_alive_ = false;
+        if (end_ == session_end::handback) end_ = session_end::close;
+    }
+
+    [[nodiscard]] subscriber& cursors() noexcept { return cursors_; }
+    [[nodiscard]] std::string take_unread() { return std::move(unread_); }
+
+private:
+    void read(std::string_view& input);
+    refusal_reason publish(position& at);
+    void answer_preflight();
+    void refuse(refusal_reason const& why, std::string_view extra_fields = {});
+
+    live_endpoint& endpoint_;
+    outbox out_;
+    subscriber cursors_; // without subscriptions: what the driver asks every session for
+    http::request_head head_;
+    http::query query_;
+    http::body_reader body_;
+    std::string identity_;
+    std::string unread_;
+    time_point last_received_;
+    session_end end_ = session_end::none;
+    bool is_reading_ = false;
+    bool keep_alive_ = false;
+};
+
+/// The transport that takes events instead of giving them.
+struct publish_transport {
+    using session = publish_session;
+
+    [[nodiscard]] static bool matches(http::request_head const&, std::string_view path) noexcept {
+        return path == "/publish";
+    }
+};
+
+inline publish_session::publish_session(session_context const& context, http::request_head const& head,
+                                        std::string_view)
+    : endpoint_{context.endpoint}, cursors_{context.wakes}, head_{head},
+      body_{head, context.endpoint.options().message_bytes_max}, last_received_{context.now},
+      keep_alive_{http::keep_alive(head)} {
+    if (head.method() == "OPTIONS") {
+        answer_preflight();
+        return;
+    }
+    if (head.method() != "POST") {
+        refuse({error::method_not_allowed}, "Allow: POST, OPTIONS\r\n");
+        return;
+    }
+    if (auto const why = endpoint_.admit(head, identity_); why != error::none) {
+        refuse({why});
+        return;
+    }
+    is_reading_ = true;
+    std::string_view nothing;
+    read(nothing);
+    if (is_reading_ && http::expects_continue(head_)) out_.lane() += "HTTP/1.1 100 Continue\r\n\r\n";
+}
+
+inline void publish_session::read(std::string_view& input) {
+    auto const status = body_.feed(input);
+    if (status == parse_status::need_more) return;
+    is_reading_ = false;
+    if (status == parse_status::failed) return refuse({body_.failure()});
+    position at;
+    if (auto const why = publish(at)) return refuse(why);
+
+    std::string json;
+    append_published(json, query_.get("channel").value_or(""), {}, at);
+    json += '\n';
+    auto& lane = out_.lane();
+    http::append_status_line(lane, 200);
+    lane += "Content-Type: application/json\r\nCache-Control: no-store\r\n";
+    http::append_content_length(lane, json.size());
+    if (!keep_alive_) lane += "Connection: close\r\n";
+    lane += endpoint_.cross_origin_fields(head_);
+    http::append_end_of_head(lane);
+    lane += json;
+    end_ = keep_alive_ ? session_end::handback : session_end::close;
+}
+
+inline refusal_reason publish_session::publish(position& at) {
+    auto query = http::query::parse(head_.query());
+    if (!query) return {error::bad_query, "the query is not well-formed name=value pairs"};
+    query_ = std::move(*query);
+    auto const channel = query_.get("channel");
+    if (!channel || query_.count("channel") > 1) return {error::bad_query, "name one channel: ?channel=NAME"};
+    auto const key = query_.get("key").value_or("");
+    if (!is_utf8(key)) return {error::bad_query, "the key must be UTF-8"};
+
+    auto const type = head_.field("Content-Type").value_or("");
+    auto const media_type = http::trim_whitespace(type.substr(0, type.find(';')));
+    auto kind = payload_kind::binary;
+    if (http::equals_ignoring_case(media_type, "application/json")) {
+        kind = payload_kind::json;
+        if (!detail::is_json(body_.body())) return {error::bad_payload, "the body is not one JSON value"};
+    } else if (http::equals_ignoring_case(media_type.substr(0, 5), "text/")) {
+        kind = payload_kind::text;
+        if (!is_utf8(body_.body())) return {error::bad_payload, "the text is not UTF-8"};
+    }
+    return publish_from_client(endpoint_, identity_, *channel, body_.body(), {key, kind}, at);
+}
+
+/// A browser asks before it sends JSON to another origin (Fetch §3.2.2).
+inline void publish_session::answer_preflight() {
+    if (!endpoint_.options().origins.allows(head_)) return refuse({error::origin_refused});
+    auto& lane = out_.lane();
+    http::append_status_line(lane, 204);
+    lane += "Allow: POST, OPTIONS\r\nAccess-Control-Allow-Methods: POST\r\n"
+            "Access-Control-Allow-Headers: Content-Type, Authorization\r\nConnection: close\r\n";
+    lane += endpoint_.cross_origin_fields(head_);
+    http::append_end_of_head(lane);
+    end_ = session_end::close;
+}
+
+inline void publish_session::refuse(refusal_reason const& why, std::string_view extra_fields) {
+    out_.lane() += endpoint_.refuse(why.what, why.detail, head_, extra_fields);
+    end_ = session_end::close;
+}
+
+} // namespace livetape

@@ -1,0 +1,164 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <livetape/error.hpp>
+#include <livetape/time.hpp>
+#include <livetape/transport/endpoint.hpp>
+#include <livetape/transport/outbox.hpp>
+#include <livetape/transport/session.hpp>
+#include <livetape/wire/close_code.hpp>
+#include <livetape/wire/frame_header.hpp>
+#include <livetape/wire/handshake.hpp>
+#include <livetape/wire/message_reader.hpp>
+
+namespace livetape {
+
+/// The server's end of one WebSocket connection, without what the messages mean: the handshake's
+/// answer, pings and pongs, the closing handshake, and the timeouts (RFC 6455 §4.2.2, §5.5, §7).
+///
+/// States: open; closing (our close frame is queued, the peer's has not come); ended (nothing more
+/// is sent, the connection closes once everything is written). A refused handshake starts in ended.
+/// Thread safety: shared objects unsafe.
+class websocket_link {
+public:
+    /// Answers the opening handshake.
+    /// @param refused  an error that the caller found first, or none
+    websocket_link(session_context const& context, http::request_head const& head, error refused,
+                   std::string_view detail, std::span<std::string_view const> subprotocols)
+        : endpoint_{context.endpoint},
+          reader_{websocket::role::server, {context.endpoint.options().message_bytes_max}},
+          last_received_{context.now} {
+        if (auto const wrong = websocket::check_handshake(head); wrong != error::none) {
+            refused = wrong;
+            detail = {};
+        }
+        if (refused == error::none) {
+            websocket::append_accept(out.lane(), head, websocket::choose_subprotocol(head, subprotocols));
+            return;
+        }
+        state_ = state::ended;
+        auto const allow = refused == error::method_not_allowed ? "Allow: GET\r\n" : "";
+        out.lane() = endpoint_.refuse(refused, detail, head, allow);
+    }
+
+    outbox out;
+
+    [[nodiscard]] live_endpoint& endpoint() const noexcept { return endpoint_; }
+    [[nodiscard]] bool is_open() const noexcept { return state_ == state::open; }
+
+    /// Takes received bytes; calls `on_message(item)` for each text or binary message while open.
+    template <class OnMessage>
+    void feed(std::span<char> bytes, time_point now, OnMessage&& on_message) {
+        last_received_ = now;
+        for (;;) {
+            auto const item = reader_.next(bytes);
+            using kind = websocket::message_reader::item_kind;
+            switch (item.kind) {
+            case kind::none: return;
+            case kind::text:
+            case kind::binary:
+                if (is_open()) on_message(item);
+                break;
+            case kind::ping:
+                if (is_open()) websocket::append_frame(out.lane(), websocket::opcode::pong, item.payload);
+                break;
+            case kind::pong: break;
+            case kind::close: answer_close(item.close_code); break;
+            case kind::failed: fail(item.failure); break;
+            }
+            if (out.reply_bytes() > endpoint_.options().reply_bytes_max && is_open())
+                fail(error::control_flood);
+        }
+    }
+
+    /// Appends a message of our own to the replies.
+    void send(websocket::opcode code, std::string_view payload) {
+        if (is_open()) websocket::append_frame(out.lane(), code, payload);
+    }
+
+    /// Starts the closing handshake because of an error, which is counted.
+    void close(error why, std::string_view reason, time_point now) {
+        if (!is_open()) return;
+        endpoint_.errors().count(why);
+        auto const& known = describe(why);
+        websocket::append_close_frame(out.lane(), known.close_code, reason.empty() ? known.message : reason);
+        state_ = state::closing;
+        last_received_ = now;
+    }
+
+    void end_of_input() noexcept { state_ = state::ended; }
+
+    /// Pings and times out; answers when to be woken next.
+    [[nodiscard]] time_point wake(time_point now) {
+        auto const& options = endpoint_.options();
+        auto next = never;
+        if (out.has_unsent()) {
+            next = out.unsent_since() + options.write_timeout;
+            if (now >= next) return abort(error::stalled);
+        }
+        if (state_ == state::closing) {
+            if (now >= last_received_ + options.close_timeout) return abort(error::none);
+            return std::min(next, last_received_ + options.close_timeout);
+        }
+        if (state_ == state::ended) return next;
+
+        if (now >= last_received_ + options.idle_timeout) {
+            close(error::idle_timeout, {}, now);
+            return std::min(next, now + options.close_timeout);
+        }
+        auto const last_activity = std::max(last_received_, last_ping_);
+        if (now >= last_activity + options.heartbeat_interval) {
+            websocket::append_frame(out.lane(), websocket::opcode::ping, {});
+            last_ping_ = now;
+        }
+        next = std::min(next, std::max(last_received_, last_ping_) + options.heartbeat_interval);
+        return std::min(next, last_received_ + options.idle_timeout);
+    }
+
+    [[nodiscard]] session_end end() const noexcept {
+        if (state_ == state::aborted) return session_end::abort;
+        return state_ == state::ended ? session_end::close : session_end::none;
+    }
+
+private:
+    enum class state : std::uint8_t { open, closing, ended, aborted };
+
+    /// RFC 6455 §5.5.1: the answer to a close echoes its code, unless we sent ours before.
+    void answer_close(std::uint16_t code) {
+        if (is_open()) {
+            bool const has_code = code != static_cast<std::uint16_t>(websocket::close_code::no_status_received);
+            if (has_code) websocket::append_close_frame(out.lane(), code);
+            else websocket::append_frame(out.lane(), websocket::opcode::close, {});
+        }
+        state_ = state::ended;
+    }
+
+    /// RFC 6455 §7.1.7: says why and ends without waiting for the peer's close.
+    void fail(error why) {
+        endpoint_.errors().count(why);
+        if (is_open())
+            websocket::append_close_frame(out.lane(), describe(why).close_code, describe(why).message);
+        state_ = state::ended;
+    }
+
+    time_point abort(error why) noexcept {
+        if (why != error::none) endpoint_.errors().count(why);
+        state_ = state::aborted;
+        return never;
+    }
+
+    live_endpoint& endpoint_;
+    websocket::message_reader reader_;
+    time_point last_received_;
+    time_point last_ping_{};
+    state state_ = state::open;
+};
+
+} // namespace livetape

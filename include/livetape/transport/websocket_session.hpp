@@ -1,0 +1,96 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <livetape/transport/encodings.hpp>
+#include <livetape/transport/session.hpp>
+#include <livetape/transport/client_request.hpp>
+#include <livetape/transport/subscription_protocol.hpp>
+#include <livetape/transport/websocket_link.hpp>
+
+namespace livetape {
+
+namespace detail {
+struct websocket_opening;
+}
+
+/// Subscriptions over WebSocket: `/ws` with the JSON subscription protocol, `/ws/raw/<channel>`
+/// with one payload per message and no envelope.
+///
+/// A raw connection has no place for a notice, so a gap closes it with code 4001; what its client
+/// sends is ignored.
+/// Thread safety: shared objects unsafe; the shard's thread owns it.
+class websocket_session {
+public:
+    websocket_session(session_context const& context, http::request_head const& head, std::string_view path);
+
+    void feed(std::span<char> bytes, time_point now) {
+        link_.feed(bytes, now, [&](auto const& message) {
+            if (!is_raw_) obey(message);
+        });
+        if (!link_.is_open()) cursors_.clear();
+    }
+
+    void end_of_input(time_point) noexcept { link_.end_of_input(); }
+
+    void gather(write_batch& batch, time_point now) {
+        if (!link_.is_open()) link_.out.gather_replies(batch);
+        else link_.out.gather(batch, cursors_, [&](auto const& missed) { return report_gap(missed, now); });
+        if (!batch.empty()) link_.out.begin_write(now);
+    }
+
+    void settle(write_batch& batch, std::size_t written, time_point now) {
+        link_.out.settle(batch, written, now);
+    }
+
+    [[nodiscard]] time_point wake(time_point now) {
+        auto const next = link_.wake(now);
+        if (!link_.is_open()) cursors_.clear();
+        return next;
+    }
+
+    [[nodiscard]] session_end end() const noexcept { return link_.end(); }
+
+    void shut_down(time_point now) { link_.close(error::shutting_down, {}, now); }
+
+    [[nodiscard]] subscriber& cursors() noexcept { return cursors_; }
+    [[nodiscard]] std::string take_unread() { return {}; }
+
+private:
+    websocket_session(session_context const& context, http::request_head const& head,
+                      detail::websocket_opening&& opening);
+
+    void obey(websocket::message_reader::item const& message);
+    void subscribe_by_command(command const& from);
+    void unsubscribe(command const& from);
+    void publish(command const& from);
+    bool report_gap(subscriber::missed_events const& missed, time_point now);
+
+    /// Subscribes and appends the acknowledgement, and the gap if there is one.
+    refusal_reason subscribe_to(std::string_view channel, start_position const& start, std::string_view id);
+
+    void reply(std::string_view json) { link_.send(websocket::opcode::text, json); }
+    void reply_error(error what, std::string_view detail, std::string_view id);
+
+    websocket_link link_;
+    subscriber cursors_;
+    std::string identity_;
+    bool is_raw_ = false;
+};
+
+/// The WebSocket transport. A plain GET of its paths is answered with 426.
+struct websocket_transport {
+    using session = websocket_session;
+
+    [[nodiscard]] static bool matches(http::request_head const&, std::string_view path) noexcept {
+        return path == "/ws" || path.starts_with(raw_prefix);
+    }
+
+    static constexpr std::string_view raw_prefix = "/ws/raw/";
+};
+
+} // namespace livetape
+
+#include <livetape/transport/impl/websocket_session.ipp>
