@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 namespace livetape {
 
@@ -63,6 +64,7 @@ public:
         auto identity = std::make_shared<log_identity const>(log_identity{std::string{name}, next_epoch()});
         auto created = std::make_shared<channel>(std::move(identity), options, options_.now);
         channels_.emplace(created->name(), created);
+        if (options.log_age_max.count() > 0) aging_.push_back(created);
         return created;
     }
 
@@ -88,10 +90,10 @@ public:
     [[nodiscard]] std::size_t channels_max() const noexcept { return options_.channels_max; }
 
     /// Drops events over their channel's age limit. The server calls it once a second; a host
-    /// without one calls it when it likes. O(channels).
+    /// without one calls it when it likes. O(channels with an age limit).
     void expire(time_point now) {
         std::shared_lock const lock{mutex_};
-        for (auto const& [name, each] : channels_) each->expire(now);
+        for (auto const& each : aging_) each->expire(now);
     }
 
 private:
@@ -107,6 +109,7 @@ private:
     mutable std::shared_mutex mutex_;
     // Keyed by views of the channels' own names.
     std::unordered_map<std::string_view, std::shared_ptr<channel>> channels_;
+    std::vector<std::shared_ptr<channel>> aging_; // those with an age limit
     std::uint64_t epochs_ = 0;
 };
 

@@ -56,8 +56,9 @@ public:
             auto const taken = cursors.take(batch, missed);
             if (taken == subscriber::taken::nothing) return;
             if (taken == subscriber::taken::run) continue;
-            if (!on_gap(missed)) return;
+            bool const goes_on = on_gap(missed);
             gather_replies(batch);
+            if (!goes_on) return;
         }
     }
 

@@ -102,13 +102,13 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
             stream_type stream{executor};
             acceptor.accept(stream, from, ec);
             if (ec == asio::error::would_block || ec == asio::error::try_again) break;
-            if (ec == asio::error::no_descriptors) return accept_later(acceptor);
+            if (ec && ec != asio::error::connection_aborted) return accept_later(acceptor);
             if (!ec) admit(std::move(stream), from.address());
         }
         accept_on(acceptor);
     }
 
-    /// Out of file descriptors: waiting connections stay in the backlog until some are free.
+    /// Out of descriptors or memory: waiting connections stay in the backlog until there are some.
     void accept_later(acceptor_type& acceptor) {
         errors.count(error::too_many_connections);
         auto const timer = std::make_shared<asio::steady_timer>(executor, std::chrono::milliseconds{100});
