@@ -1,13 +1,11 @@
-#include <asio/version.hpp>
-#include <livetape/error.hpp>
-#include <simdjson.h>
+#include <asio/io_context.hpp>
+#include <livetape/livetape.hpp>
 
 // Needs the headers, the definitions and the libraries that the target must bring.
 int main() {
-    static_assert(ASIO_VERSION >= 102200);
-    simdjson::ondemand::parser parser;
-    simdjson::padded_string const text{std::string_view{R"({"load":42})"}};
-    auto document = parser.iterate(text);
-    auto const load = document["load"].get_int64();
-    return load.error() == simdjson::SUCCESS && livetape::describe({}).name == "none" ? 0 : 1;
+    asio::io_context io;
+    livetape::hub hub;
+    livetape::server server{io.get_executor(), hub};
+    server.live("/live");
+    return hub.open("cpu").publish(R"({"load":0.42})") == 1 ? 0 : 1;
 }
