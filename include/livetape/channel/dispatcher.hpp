@@ -4,7 +4,9 @@
 #include <livetape/intrusive_list.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -34,6 +36,16 @@ public:
 
     /// Puts a subscriber that is not ready yet behind those that are.
     inline void push_ready(subscriber& behind);
+
+    /// Whether nobody is ready: everybody has been handed what there is, but for those whose write
+    /// is in flight. A publisher on this thread that publishes only then makes each write carry one
+    /// burst.
+    [[nodiscard]] bool is_idle() const noexcept { return !is_run_due_ && queue_.is_empty(); }
+
+    /// The offset that the last of this thread's subscriptions to a channel has been handed; nothing
+    /// if there is no subscription. `last_offset()` minus it is the largest lag: a publisher that
+    /// can wait, waits while that is large, and then retention passes nobody. O(subscriptions).
+    [[nodiscard]] inline std::optional<std::uint64_t> slowest_offset(channel& of) const noexcept;
 
     /// This thread's feed of a channel, made with its first subscription here.
     [[nodiscard]] channel_feed& feed(std::shared_ptr<channel> const& source) {

@@ -45,6 +45,8 @@ public:
     /// All raised signals, linked by `next()`. Owner's thread only.
     [[nodiscard]] signal* take_all() noexcept { return head_.exchange(nullptr, std::memory_order_acq_rel); }
 
+    [[nodiscard]] bool is_empty() const noexcept { return head_.load(std::memory_order_acquire) == nullptr; }
+
 private:
     friend class signal;
 

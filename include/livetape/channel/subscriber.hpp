@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -223,6 +224,17 @@ inline bool dispatcher::run(std::size_t subscribers_max) {
     }
     is_run_due_ = !ready_.empty();
     return is_run_due_;
+}
+
+inline std::optional<std::uint64_t> dispatcher::slowest_offset(channel& of) const noexcept {
+    auto const feed = feeds_.find(&of);
+    if (feed == feeds_.end()) return std::nullopt;
+    std::optional<std::uint64_t> slowest;
+    feed->second->subscriptions.for_each([&](subscription const& each) {
+        auto const offset = each.reached().offset;
+        if (!slowest || offset < *slowest) slowest = offset;
+    });
+    return slowest;
 }
 
 inline void dispatcher::take_signals() {

@@ -100,7 +100,7 @@ private:
     void begin(std::string received) {
         if constexpr (detail::readiness_stream<Stream>) {
             std::error_code ignored;
-            stream_.non_blocking(true, ignored);
+            if (!stream_.non_blocking()) stream_.non_blocking(true, ignored);
         }
         auto const now = clock::now();
         session_.cursors().on_ready(&connection::flush_ready, this);
@@ -263,6 +263,7 @@ private:
             shard_.fire_by(*this, now + keep_alive_time);
             return;
         }
+        if (session_.end() == session_end::finished) return finish(asio::error::eof);
         std::error_code ec;
         detail::lowest_layer_of(stream_).shutdown(asio::socket_base::shutdown_send, ec);
         if (ec || has_input_ended_) return finish(asio::error::eof);

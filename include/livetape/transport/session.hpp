@@ -28,7 +28,8 @@ struct session_context {
 /// Whether a session still wants its stream.
 enum class session_end : std::uint8_t {
     none,     ///< it goes on
-    close,    ///< close once everything is written
+    close,    ///< close once everything is written; the peer may still be sending
+    finished, ///< close once everything is written; both sides have said good-bye
     handback, ///< the exchange is over once everything is written; the stream can carry another request
     abort,    ///< close at once: the peer takes nothing, or is gone
 };

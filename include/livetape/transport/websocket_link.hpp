@@ -23,8 +23,9 @@ namespace livetape {
 /// The server's end of one WebSocket connection, without what the messages mean: the handshake's
 /// answer, pings and pongs, the closing handshake, and the timeouts (RFC 6455 §4.2.2, §5.5, §7).
 ///
-/// States: open; closing (our close frame is queued, the peer's has not come); ended (nothing more
-/// is sent, the connection closes once everything is written). A refused handshake starts in ended.
+/// States: open; closing (our close frame is queued, the peer's has not come); closed (both have
+/// been sent or queued) or ended (refused or failed): nothing more is sent, and the connection
+/// closes once everything is written; aborted: at once. A refused handshake starts in ended.
 /// Thread safety: shared objects unsafe.
 class websocket_link {
 public:
@@ -107,7 +108,7 @@ public:
             if (now >= last_received_ + options.close_timeout) return abort(error::none);
             return std::min(next, last_received_ + options.close_timeout);
         }
-        if (state_ == state::ended) return next;
+        if (state_ != state::open) return next;
 
         if (now >= last_received_ + options.idle_timeout) {
             close(error::idle_timeout, {}, now);
@@ -124,11 +125,12 @@ public:
 
     [[nodiscard]] session_end end() const noexcept {
         if (state_ == state::aborted) return session_end::abort;
+        if (state_ == state::closed) return session_end::finished;
         return state_ == state::ended ? session_end::close : session_end::none;
     }
 
 private:
-    enum class state : std::uint8_t { open, closing, ended, aborted };
+    enum class state : std::uint8_t { open, closing, closed, ended, aborted };
 
     /// RFC 6455 §5.5.1: the answer to a close echoes its code, unless we sent ours before.
     void answer_close(std::uint16_t code) {
@@ -137,7 +139,7 @@ private:
             if (has_code) websocket::append_close_frame(out.lane(), code);
             else websocket::append_frame(out.lane(), websocket::opcode::close, {});
         }
-        state_ = state::ended;
+        state_ = state::closed;
     }
 
     /// RFC 6455 §7.1.7: says why and ends without waiting for the peer's close.

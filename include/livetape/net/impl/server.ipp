@@ -79,6 +79,8 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
         if (!ec) acceptor.bind(at, ec);
         if (!ec) acceptor.listen(how.backlog, ec);
         if (!ec) acceptor.non_blocking(true, ec);
+        // Accepted sockets inherit it, which saves a call for each.
+        if (!ec) acceptor.set_option(asio::ip::tcp::no_delay{true}, ec);
         if (ec) return {};
         auto const bound = acceptor.local_endpoint(ec);
         acceptors.push_back(std::move(acceptor));
@@ -121,8 +123,6 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
         auto const address_max = options.connections_per_address_max;
         auto const known = address_max > 0 ? per_address_count(from) : 0;
         slot place{this->shared_from_this(), from};
-        std::error_code ignored;
-        stream.set_option(asio::ip::tcp::no_delay{true}, ignored);
         if (connection_count <= options.connections_max && (address_max == 0 || known < address_max))
             return read_request(std::move(stream), {}, std::move(place));
         errors.count(error::too_many_connections);
