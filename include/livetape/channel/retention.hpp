@@ -6,6 +6,12 @@
 
 namespace livetape {
 
+/// What happens to a live subscription that retention has overtaken.
+enum class overrun_policy : std::uint8_t {
+    skip,  ///< a gap notice, then on at the oldest event that is kept
+    close, ///< a gap notice and the end of the connection, with a code that says why
+};
+
 /// What a channel keeps, and what it takes. Of the `log_` limits the one reached first counts.
 struct channel_options {
     /// Memory of events and their index. 4 MiB holds minutes of a busy feed of small events; the
@@ -27,6 +33,9 @@ struct channel_options {
     /// Keys whose newest event is kept beyond the log's limits, for snapshots; the key that was
     /// updated longest ago is forgotten first. Their payloads are also held to `log_bytes_max`.
     std::size_t keys_max = 100'000;
+
+    /// A dashboard wants to go on; a replica would rather start again.
+    overrun_policy on_overrun = overrun_policy::skip;
 };
 
 } // namespace livetape

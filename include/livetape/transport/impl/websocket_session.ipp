@@ -115,15 +115,13 @@ inline void websocket_session::publish(command const& from) {
 }
 
 inline bool websocket_session::report_gap(subscriber::missed_events const& missed, time_point now) {
-    link_.endpoint().errors().count(error::gap);
-    if (is_raw_) {
-        link_.close(error::gap, {}, now);
-        return false;
-    }
+    bool const goes_on = !is_raw_ && missed.of->source().options().on_overrun == overrun_policy::skip;
     std::string json;
     append_gap(json, missed.of->source().name(), missed.range);
-    reply(json);
-    return true;
+    if (!is_raw_) reply(json);
+    if (goes_on) link_.endpoint().errors().count(error::gap);
+    else link_.close(error::gap, {}, now);
+    return goes_on;
 }
 
 inline void websocket_session::reply_error(error what, std::string_view detail, std::string_view id) {
