@@ -1,0 +1,103 @@
+#include <livetape/channel/hub.hpp>
+#include <livetape/channel/subscriber.hpp>
+
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <string>
+
+namespace {
+
+using namespace livetape;
+
+struct payload_encoder {
+    static void encode(event_view const& event, std::string& out) { out += event.payload; }
+    static std::size_t overhead(event_view const&) { return 0; }
+};
+
+/// Takes all that is due as soon as it is called.
+struct eager_reader {
+    explicit eager_reader(dispatcher& wakes) : cursors{wakes} {
+        cursors.on_ready([](void* self) noexcept { static_cast<eager_reader*>(self)->read(); },
+                         this);
+    }
+
+    void subscribe(std::shared_ptr<channel> const& source) {
+        opened_cursor opened;
+        cursors.add(source, encoding_of<payload_encoder>, {}, opened);
+    }
+
+    void read() {
+        write_batch batch;
+        subscriber::missed_events missed;
+        while (!batch.is_full() && cursors.take(batch, missed) == subscriber::taken::run) {
+        }
+        batch.settle(batch.bytes());
+    }
+
+    subscriber cursors;
+};
+
+struct world {
+    hub all{{}, {10, 1, [] { return time_point{}; }}};
+    std::shared_ptr<channel> source = all.try_open("feed");
+    dispatcher wakes{[](void*) noexcept {}, nullptr};
+};
+
+} // namespace
+
+TEST_CASE("channel/dispatcher: is idle once everybody has been handed what there is") {
+    world w;
+    eager_reader first{w.wakes};
+    eager_reader second{w.wakes};
+    first.subscribe(w.source);
+    second.subscribe(w.source);
+    CHECK(w.wakes.is_idle());
+
+    w.source->publish("1");
+    CHECK_FALSE(w.wakes.is_idle());
+    CHECK(w.wakes.run(1));
+    CHECK_FALSE(w.wakes.is_idle());
+    CHECK_FALSE(w.wakes.run(1));
+    CHECK(w.wakes.is_idle());
+}
+
+TEST_CASE("channel/dispatcher: does not wait for a subscriber whose write is in flight") {
+    world w;
+    eager_reader blocked{w.wakes};
+    blocked.subscribe(w.source);
+    blocked.cursors.set_writing(true);
+    w.source->publish("1");
+    CHECK_FALSE(w.wakes.run(10));
+    CHECK(w.wakes.is_idle());
+    CHECK(w.wakes.slowest_offset(*w.source) == 0u);
+}
+
+TEST_CASE("channel/dispatcher: knows how far the slowest subscriber of a channel is") {
+    world w;
+    auto const other = w.all.try_open("other");
+    CHECK(w.wakes.slowest_offset(*w.source) == std::nullopt);
+
+    eager_reader slow{w.wakes};
+    slow.subscribe(w.source);
+    slow.cursors.set_writing(true);
+    w.source->publish("1");
+    w.source->publish("2");
+    {
+        eager_reader fast{w.wakes};
+        fast.subscribe(w.source);
+        w.source->publish("3");
+        w.wakes.run(10);
+        CHECK(w.wakes.slowest_offset(*w.source) == 0u);
+        CHECK(w.wakes.slowest_offset(*other) == std::nullopt);
+
+        slow.cursors.set_writing(false);
+        slow.read();
+        w.source->publish("4");
+        CHECK(w.wakes.slowest_offset(*w.source) == 3u);
+        w.wakes.run(10);
+        CHECK(w.wakes.slowest_offset(*w.source) == 4u);
+    }
+    slow.cursors.clear();
+    CHECK(w.wakes.slowest_offset(*w.source) == std::nullopt);
+}
