@@ -144,9 +144,9 @@ public:
     /// The events after `offset` (the last one seen) that are still kept, oldest first.
     [[nodiscard]] event_range read(std::uint64_t offset, read_options options = {1000}) const {
         std::lock_guard const lock{mutex_};
+        if (offset >= log_.next_offset() - 1 || options.events_max == 0) return {};
         auto const first = std::max(offset + 1, log_.first_offset());
-        if (first >= log_.next_offset()) return {};
-        auto const end = std::min(log_.next_offset(), first + options.events_max);
+        auto const end = first + std::min<std::uint64_t>(log_.next_offset() - first, options.events_max);
         std::vector<segment_ref> segments;
         for (auto next = first; next < end; next = segments.back()->end_offset()) segments.push_back(log_.find(next));
         return {std::move(segments), first, end};

@@ -29,7 +29,8 @@ inline void append_position(std::string& out, position const& at) {
     out.append(digits, end);
 }
 
-/// Reads what `append_position` wrote; nothing if the text is anything else.
+/// Reads what `append_position` wrote, also with capitals or leading zeros; nothing if the text is
+/// anything else.
 [[nodiscard]] inline std::optional<position> parse_position(std::string_view text) noexcept {
     auto const dash = text.find('-');
     if (dash == 0 || dash == std::string_view::npos || dash + 1 == text.size()) return std::nullopt;
