@@ -241,7 +241,10 @@ inline void dispatcher::take_signals() {
     for (auto* raised = queue_.take_all(); raised != nullptr;) {
         auto& feed = static_cast<channel_feed&>(*std::exchange(raised, raised->next()));
         feed.lower();
-        feed.subscriptions.for_each([](subscription& s) { s.owner_->mark_due(s); });
+        // Who has subscribed after the publish has the event already, and must not be called for it.
+        feed.subscriptions.for_each([](subscription& s) {
+            if (s.is_behind()) s.owner_->mark_due(s);
+        });
     }
     retired_.clear();
 }
