@@ -22,11 +22,10 @@ struct position {
 
 /// Appends a position as clients see it: `<epoch in base 32>-<offset in base 10>`.
 inline void append_position(std::string& out, position const& at) {
-    char digits[40]; // 13 digits of base 32, a dash and 20 of base 10
-    auto* end = std::to_chars(digits, digits + sizeof digits, at.epoch, 32).ptr;
-    *end++ = '-';
-    end = std::to_chars(end, digits + sizeof digits, at.offset).ptr;
-    out.append(digits, end);
+    char digits[20]; // 13 of base 32, or 20 of base 10
+    out.append(digits, std::to_chars(digits, digits + sizeof digits, at.epoch, 32).ptr);
+    out += '-';
+    out.append(digits, std::to_chars(digits, digits + sizeof digits, at.offset).ptr);
 }
 
 /// Reads what `append_position` wrote, also with capitals or leading zeros; nothing if the text is
