@@ -31,7 +31,7 @@ enum class error : std::uint8_t {
     // Routing and permission.
     not_found,              ///< no resource at that path
     method_not_allowed,     ///< the resource does not take that method
-    bad_query,              ///< a query parameter is unknown, repeated or malformed
+    bad_query,              ///< the query, or a parameter of it, is malformed or missing
     origin_refused,         ///< the browser's `Origin` is not allowed
     not_authorized,         ///< the host's hook refused
     too_many_connections,   ///< the server is at its connection limit
