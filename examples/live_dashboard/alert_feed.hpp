@@ -1,0 +1,50 @@
+#pragma once
+
+#include "payload.hpp"
+#include "threshold_alert.hpp"
+
+#include <livetape/channel/hub.hpp>
+
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace dashboard {
+
+/// What is watched: a value, whose, and between which limits.
+struct alert_rule {
+    std::string_view what; ///< "spread"
+    std::string_view unit; ///< "bp"
+    alert_limits limits;
+};
+
+/// Publishes on `alerts` when a watched value passes its limits, keyed by rule and subject, so that
+/// the snapshot of the channel is the state of every alert.
+class alert_feed {
+public:
+    explicit alert_feed(livetape::hub& hub)
+        : alerts_{hub.open("alerts", {.log_events_max = 200})} {}
+
+    /// @param of  whose value it is: a symbol, or this machine
+    void check(alert_rule const& rule, std::string_view of, double value) {
+        auto key = std::string{rule.what} + '.' + std::string{of};
+        auto& alert = watched_.try_emplace(key, rule.limits).first->second;
+        auto const change = alert.update(value);
+        if (!change) return;
+        bool const is_raised = *change == alert_change::raised;
+        payload said;
+        said.text("what", rule.what)
+            .text("of", of)
+            .text("state", is_raised ? "raised" : "cleared")
+            .number("value", value, 1)
+            .number("limit", is_raised ? rule.limits.raise_at : rule.limits.clear_at, 1)
+            .text("unit", rule.unit);
+        alerts_.publish(said.finish(), {.key = key});
+    }
+
+private:
+    livetape::channel& alerts_;
+    std::map<std::string, threshold_alert, std::less<>> watched_;
+};
+
+} // namespace dashboard
