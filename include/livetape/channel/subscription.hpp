@@ -60,11 +60,12 @@ public:
 
     [[nodiscard]] channel& source() const noexcept { return feed_->source(); }
 
-    /// The last event that was handed out. Within a snapshot that is one of the snapshot's, so that
-    /// a client which comes back with it misses nothing, but may see some events again.
+    /// The place after which everything is still to be handed out; mostly the last event that was.
+    /// Within a snapshot it lies before the snapshot's next event, so that a client which comes back
+    /// with it misses nothing, but may see superseded events that the snapshot left out.
     [[nodiscard]] position reached() const noexcept {
-        if (!snapshot_) return {source().epoch(), next_offset_ - 1};
-        return {source().epoch(), snapshot_index_ == 0 ? 0 : snapshot_->offset_at(snapshot_index_ - 1)};
+        auto const next = snapshot_ ? snapshot_->offset_at(snapshot_index_) : next_offset_;
+        return {source().epoch(), next - 1};
     }
 
     [[nodiscard]] bool is_behind() const noexcept {
