@@ -60,6 +60,8 @@ public:
 
     void shut_down() override {
         intrusive_ref<connection> const self{this};
+        // A stream that waits to go back has nothing left to say.
+        if (phase_ == phase::returning) return finish(asio::error::connection_aborted);
         session_.shut_down(clock::now());
         pump(clock::now());
     }
@@ -93,7 +95,7 @@ private:
     template <class... Arguments>
     connection(Stream stream, Done done, Arguments&&... arguments)
         : wheel_timer{&connection::expire}, stream_{std::move(stream)}, shard_{shard::of(detail::context_of(stream_))},
-          session_{std::forward<Arguments>(arguments)...}, done_{std::move(done)} {}
+          done_{std::move(done)}, session_{std::forward<Arguments>(arguments)...} {}
 
     ~connection() override { shard_.cancel(*this); }
 
@@ -169,6 +171,9 @@ private:
                 self->pump(clock::now());
             });
             if (auto const next = session_.wake(now); next != never) shard_.fire_by(*this, next);
+        } else if (session_.cursors().is_due()) {
+            // More is due than a batch takes; the others come first.
+            session_.cursors().make_ready();
         }
         return true;
     }
@@ -186,6 +191,7 @@ private:
                                  [self = self_ref{this}](std::error_code ec, std::size_t written) {
                                      self->end_write(ec, written);
                                  });
+        if (auto const next = session_.wake(now); next != never) shard_.fire_by(*this, next);
         return true;
     }
 
@@ -317,8 +323,8 @@ private:
 
     Stream stream_;
     shard& shard_;
+    Done done_; // may own what the session refers to, so it goes after it
     Session session_;
-    Done done_;
     std::unique_ptr<flight> flight_;
     std::unique_ptr<std::array<char, async_read_bytes>> input_;
     std::uint32_t references_ = 0;

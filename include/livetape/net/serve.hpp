@@ -8,6 +8,8 @@
 
 #include <asio/associated_executor.hpp>
 #include <asio/async_result.hpp>
+#include <asio/dispatch.hpp>
+#include <asio/executor_work_guard.hpp>
 #include <asio/post.hpp>
 
 #include <livetape/net/reply.hpp>
@@ -34,17 +36,27 @@ struct serve_options {
 
 namespace detail {
 
-/// Carries the completion of `serve` out of the connection.
+/// Carries the completion of `serve` out of the connection, to the handler's executor.
 template <class Stream, class Handler>
-struct serve_completion {
-    Handler handler;
+class serve_completion {
+public:
+    serve_completion(Handler handler, Stream& stream)
+        : work_{asio::get_associated_executor(handler, stream.get_executor())}, handler_{std::move(handler)} {}
 
     template <class Session>
     void operator()(std::error_code ec, Session& session, Stream& stream) {
         std::optional<returned_stream<Stream>> back;
         if (!ec) back.emplace(returned_stream<Stream>{std::move(stream), session.take_unread()});
-        std::move(handler)(ec, std::move(back));
+        asio::dispatch(work_.get_executor(), [handler = std::move(handler_), ec, back = std::move(back)]() mutable {
+            std::move(handler)(ec, std::move(back));
+        });
     }
+
+private:
+    using executor_type = asio::associated_executor_t<Handler, typename Stream::executor_type>;
+
+    asio::executor_work_guard<executor_type> work_;
+    Handler handler_;
 };
 
 } // namespace detail
@@ -68,7 +80,7 @@ auto serve(Stream stream, http::request_head head, live_endpoint& endpoint, serv
         auto& context = detail::context_of(on);
         asio::post(context, [&endpoint, handler = std::move(handler), on = std::move(on),
                              asked = std::move(asked), how = std::move(how)]() mutable {
-            detail::serve_completion<Stream, decltype(handler)> done{std::move(handler)};
+            detail::serve_completion<Stream, decltype(handler)> done{std::move(handler), on};
             auto path = asked.path();
             bool const is_below = path.starts_with(how.prefix);
             if (is_below) path.remove_prefix(how.prefix.size());

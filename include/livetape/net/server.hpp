@@ -76,7 +76,8 @@ public:
     using endpoint_type = asio::ip::tcp::endpoint;
     using request_handler = std::function<http_reply(http::request_head const&)>;
 
-    /// @param source  must outlive the server
+    /// @param executor  of an io_context that outlives the server
+    /// @param source    must outlive the server
     basic_server(executor_type executor, hub& source, server_options options = {})
         : state_{new state{executor, source, std::move(options)}} {}
     basic_server(basic_server const&) = delete;

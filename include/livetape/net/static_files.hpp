@@ -12,6 +12,7 @@
 
 #include <livetape/json_text.hpp>
 #include <livetape/net/reply.hpp>
+#include <livetape/wire/field_list.hpp>
 #include <livetape/wire/query.hpp>
 #include <livetape/wire/request_head.hpp>
 
@@ -79,7 +80,7 @@ public:
         http::append_field(reply.fields, "Cache-Control", "no-cache");
         http::append_field(reply.fields, "X-Content-Type-Options", "nosniff");
         reply.content_type = media_type_of(file->filename().string());
-        if (head.field("If-None-Match") == tag) reply.status = 304;
+        if (is_known(head, tag)) reply.status = 304;
         else if (!read(*file, reply.body)) return std::nullopt;
         return reply;
     }
@@ -94,6 +95,13 @@ private:
         if (std::filesystem::is_directory(file, ec)) file = std::filesystem::canonical(file / "index.html", ec);
         if (ec || !is_below_root(file) || !std::filesystem::is_regular_file(file, ec)) return std::nullopt;
         return file;
+    }
+
+    /// Whether the client has this version already (RFC 9110 §13.1.2): proxies that compress weaken
+    /// the tag, and `*` stands for any.
+    [[nodiscard]] static bool is_known(http::request_head const& head, std::string const& tag) {
+        return http::has_token(head, "If-None-Match", tag) || http::has_token(head, "If-None-Match", "W/" + tag) ||
+               http::has_token(head, "If-None-Match", "*");
     }
 
     [[nodiscard]] bool is_below_root(std::filesystem::path const& file) const {

@@ -42,14 +42,14 @@ public:
     explicit timing_wheel(time_point now) noexcept : start_{now} {}
 
     /// Sets the deadline of a timer, moving it if it is scheduled. A deadline in the past fires at
-    /// the next `advance`.
+    /// the next tick.
     void schedule(wheel_timer& timer, time_point deadline) noexcept {
         if (!timer.is_scheduled()) ++count_;
         timer.tick_ = std::max(tick_of(deadline - clock::duration{1}) + 1, current_ + 1);
         slots_[slot_of(timer.tick_)].push_back(timer);
     }
 
-    /// Whether a timer would have to move to fire by `deadline`.
+    /// Whether a timer fires by `deadline` as it is scheduled, give or take a tick.
     [[nodiscard]] bool fires_by(wheel_timer const& timer, time_point deadline) const noexcept {
         return timer.is_scheduled() && timer.tick_ <= tick_of(deadline - clock::duration{1}) + 1;
     }

@@ -59,7 +59,7 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
                 auto head = session.take_head();
                 state::route(std::move(stream), std::move(head), session.take_unread(), std::move(place));
             } else {
-                state::read_request(std::move(stream), session.take_unread(), std::move(place));
+                state::read_next(std::move(stream), session.take_unread(), std::move(place));
             }
         }
     };
@@ -77,6 +77,8 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
         if (!ec && how.reuse_port) acceptor.set_option(reuse_port{true}, ec);
 #endif
         if (!ec) acceptor.bind(at, ec);
+        // Otherwise Asio waits for the next connection, and blocks the shard, when one is gone again.
+        if (!ec) acceptor.set_option(asio::socket_base::enable_connection_aborted{true}, ec);
         if (!ec) acceptor.listen(how.backlog, ec);
         if (!ec) acceptor.non_blocking(true, ec);
         // Accepted sockets inherit it, which saves a call for each.
@@ -143,6 +145,17 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
                       s.own_shard.wakes(), clock::now(), s.options.request);
     }
 
+    /// Requests that came in one piece are served one per turn: the others are not kept waiting, and
+    /// the calls of one do not nest in those of the one before.
+    template <class Stream>
+    static void read_next(Stream stream, std::string received, slot place) {
+        if (received.empty()) return read_request(std::move(stream), {}, std::move(place));
+        auto const where = place->executor;
+        asio::post(where, [stream = std::move(stream), received = std::move(received), place = std::move(place)]() mutable {
+            if (!place->has_stopped) read_request(std::move(stream), std::move(received), std::move(place));
+        });
+    }
+
     template <class Stream>
     static void respond(Stream stream, std::string received, slot place, std::string response, bool keep_alive) {
         auto& s = *place;
@@ -190,9 +203,15 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
     [[nodiscard]] std::pair<std::string, static_files> const* directory_of(std::string_view path) const {
         std::pair<std::string, static_files> const* best = nullptr;
         for (auto const& each : directories)
-            if (path.starts_with(each.first) && (best == nullptr || each.first.size() > best->first.size()))
+            if (is_below(path, each.first) && (best == nullptr || each.first.size() > best->first.size()))
                 best = &each;
         return best;
+    }
+
+    /// Whether a path is the prefix or goes on with another segment: "/docs" is not above "/docs2".
+    [[nodiscard]] static bool is_below(std::string_view path, std::string_view prefix) noexcept {
+        return path.starts_with(prefix) &&
+               (path.size() == prefix.size() || prefix.ends_with('/') || path[prefix.size()] == '/');
     }
 
     std::string refuse(error why, std::string_view method, bool keep_alive, std::string_view fields = {}) {
