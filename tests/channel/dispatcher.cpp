@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -39,7 +40,7 @@ struct eager_reader {
 };
 
 struct world {
-    hub all{{}, {10, 1, [] { return time_point{}; }}};
+    hub all{{}, {100, 1, [] { return time_point{}; }}};
     std::shared_ptr<channel> source = all.try_open("feed");
     dispatcher wakes{[](void*) noexcept {}, nullptr};
 };
@@ -100,4 +101,30 @@ TEST_CASE("channel/dispatcher: knows how far the slowest subscriber of a channel
     }
     slow.cursors.clear();
     CHECK(w.wakes.slowest_offset(*w.source) == std::nullopt);
+}
+
+TEST_CASE("channel/dispatcher: calls whoever takes a part of what is due until all is taken") {
+    world w;
+    constexpr std::uint64_t channel_count = write_batch::pieces_max * 2 + 1;
+    eager_reader reader{w.wakes};
+    for (std::uint64_t i = 0; i < channel_count; ++i) {
+        auto const source = w.all.try_open("feed." + std::to_string(i));
+        source->publish("1");
+        opened_cursor opened;
+        reader.cursors.add(source, encoding_of<payload_encoder>,
+                           {.from = start_position::kind::oldest}, opened);
+    }
+
+    reader.read();
+    CHECK(reader.cursors.is_due());
+    CHECK_FALSE(w.wakes.is_idle());
+    CHECK(w.wakes.run(1));
+    CHECK_FALSE(w.wakes.run(1));
+    CHECK_FALSE(reader.cursors.is_due());
+    CHECK(w.wakes.is_idle());
+
+    for (std::uint64_t i = 0; i < channel_count; ++i)
+        w.all.find("feed." + std::to_string(i))->publish("2");
+    CHECK_FALSE(w.wakes.run(3));
+    CHECK_FALSE(reader.cursors.is_due());
 }

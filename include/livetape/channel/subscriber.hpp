@@ -180,9 +180,12 @@ inline subscriber::taken subscriber::take(write_batch& batch, missed_events& mis
             batch.add_run(from, holder, area, index, end);
             from.next_offset_ = holder->first_offset() + end;
         }
+        // Who takes a part of what is due gets another turn for the rest, who takes all needs none.
         if (from.is_behind()) mark_due(from);
+        else if (first_due_ != nullptr) make_ready();
         return taken::run;
     }
+    unlink();
     return taken::nothing;
 }
 
