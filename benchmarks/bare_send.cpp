@@ -131,7 +131,7 @@ int main(int argc, char** argv) try {
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
     arguments.add_option("--size", size, "Bytes of a payload")
-        ->check(CLI::Range(benchmarks::payload_bytes_min, std::size_t{16} << 20))
+        ->check(CLI::Range(benchmarks::payload_bytes_min, std::size_t{512} << 10))
         ->capture_default_str();
     arguments.add_option("--batch", batch, "Frames of one send")
         ->check(CLI::Range(1, 1 << 16))

@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <iostream>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 namespace {
@@ -142,7 +143,7 @@ int main(int argc, char** argv) {
     arguments.add_option("--port", port, "Port to listen on; 0 lets the system choose")
         ->capture_default_str();
     arguments.add_option("--size", options.size, "Bytes of a payload")
-        ->check(CLI::Range(benchmarks::payload_bytes_min, std::size_t{16} << 20))
+        ->check(CLI::Range(benchmarks::payload_bytes_min, std::size_t{512} << 10))
         ->capture_default_str();
     arguments
         .add_option("--rate", options.rate, "Bursts per second; 0: as fast as subscribers drain")

@@ -6,10 +6,14 @@
 #include "support/process_usage.hpp"
 #include "support/report.hpp"
 
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
-#include <iostream>
 #include <memory>
+#include <stdexcept>
+#include <string>
 #include <string_view>
 #include <vector>
 
