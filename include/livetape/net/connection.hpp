@@ -244,7 +244,7 @@ private:
         if (phase_ == phase::over) return;
         auto const now = clock::now();
         if (phase_ != phase::lingering && !bytes.empty()) session_.feed(bytes, now);
-        if (!ec) return;
+        if (!ec || (phase_ == phase::returning && ec == asio::error::operation_aborted)) return;
         if (phase_ == phase::serving && ec == asio::error::eof) {
             session_.end_of_input(now);
             has_input_ended_ = true;
@@ -263,10 +263,11 @@ private:
     void conclude(time_point now) {
         if (session_.end() == session_end::handback) {
             phase_ = phase::returning;
-            // A pending read ends with the next request's first bytes; nothing needs cancelling.
             if (!is_reading_) return give_back();
+            // Whoever gets the stream may have a request of it already, and must not wait for more.
             shard_.cancel(*this);
             shard_.fire_by(*this, now + keep_alive_time);
+            cancel_read();
             return;
         }
         if (session_.end() == session_end::finished) return finish(asio::error::eof);
@@ -276,6 +277,13 @@ private:
         phase_ = phase::lingering;
         shard_.cancel(*this);
         shard_.fire_by(*this, now + linger_time);
+    }
+
+    /// Ends the pending read early, on streams that can; on others it ends with the next bytes.
+    void cancel_read() noexcept {
+        std::error_code ignored;
+        auto& lowest = detail::lowest_layer_of(stream_);
+        if constexpr (requires { lowest.cancel(ignored); }) lowest.cancel(ignored);
     }
 
     void give_back() {
