@@ -30,8 +30,8 @@ struct ndjson_format : livetape::stream_format_base {
     static void append_cursor(std::string& out, std::string_view cursor) {
         out.append(R"({"cursor":")").append(cursor).append("\"}\n");
     }
-    static void append_gap(std::string& out, std::string_view channel, livetape::gap const& missed) {
-        livetape::append_gap(out, channel, missed);
+    static void append_gap(std::string& out, std::string_view channel, livetape::gap const& lost) {
+        livetape::append_gap(out, channel, lost);
         out += '\n';
     }
     static void append_heartbeat(std::string& out) { out += '\n'; }

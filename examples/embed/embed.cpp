@@ -22,7 +22,8 @@ int main() {
     asio::ip::tcp::acceptor acceptor{io, {asio::ip::tcp::v4(), 8080}};
     std::function<void()> const accept = [&] {
         acceptor.async_accept([&](std::error_code ec, asio::ip::tcp::socket socket) {
-            if (!ec) std::make_shared<visitor>(std::move(socket), std::string{}, live)->next_request();
+            if (!ec)
+                std::make_shared<visitor>(std::move(socket), std::string{}, live)->next_request();
             accept();
         });
     };

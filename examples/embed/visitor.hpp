@@ -37,17 +37,19 @@ public:
 
 private:
     void read() {
-        socket_.async_read_some(asio::buffer(buffer_), [self = shared_from_this()](auto ec, auto size) {
-            if (ec) return;
-            self->received_.append(self->buffer_.data(), size);
-            self->next_request();
-        });
+        socket_.async_read_some(asio::buffer(buffer_),
+                                [self = shared_from_this()](auto ec, auto size) {
+                                    if (ec) return;
+                                    self->received_.append(self->buffer_.data(), size);
+                                    self->next_request();
+                                });
     }
 
     void hand_over(livetape::http::request_head head) {
         auto const taken_back = [&live = live_](std::error_code, auto back) {
             if (!back) return;
-            std::make_shared<visitor>(std::move(back->stream), std::move(back->received), live)->next_request();
+            std::make_shared<visitor>(std::move(back->stream), std::move(back->received), live)
+                ->next_request();
         };
         livetape::serve(std::move(socket_), std::move(head), live_,
                         {.prefix = "/live", .received = std::move(received_)}, taken_back);
@@ -59,14 +61,17 @@ private:
         auto const offset = live_.source().publish("beeps", R"({"beep":true})");
         auto const body = "beep " + std::to_string(offset) + '\n';
         bool const keep_alive = livetape::http::keep_alive(head) && !livetape::has_body(head);
-        answer("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body, keep_alive);
+        answer("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+                   body,
+               keep_alive);
     }
 
     void answer(std::string response, bool keep_alive) {
         response_ = std::move(response);
-        asio::async_write(socket_, asio::buffer(response_), [self = shared_from_this(), keep_alive](auto ec, auto) {
-            if (!ec && keep_alive) self->next_request();
-        });
+        asio::async_write(socket_, asio::buffer(response_),
+                          [self = shared_from_this(), keep_alive](auto ec, auto) {
+                              if (!ec && keep_alive) self->next_request();
+                          });
     }
 
     asio::ip::tcp::socket socket_;

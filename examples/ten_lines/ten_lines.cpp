@@ -2,8 +2,8 @@
 //
 //   curl -N 'http://127.0.0.1:8080/live/sse?channel=clock'
 
-#include <livetape/livetape.hpp>
 #include <ctime>
+#include <livetape/livetape.hpp>
 
 int main() {
     asio::io_context io;
