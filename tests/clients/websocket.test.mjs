@@ -1,0 +1,3 @@
+import { deliveryCases } from './support/delivery_cases.mjs';
+
+deliveryCases('WebSocket of ws');
