@@ -8,8 +8,8 @@ namespace dashboard {
 
 namespace {
 
-/// This example's folder in the source tree: seen from the program's folder, from those above it, or
-/// from the working directory.
+/// This example's folder in the source tree: seen from the program's folder, from the working
+/// directory, or from those above them.
 std::filesystem::path find_example() {
     std::error_code ec;
     std::filesystem::path const example = "examples/live_dashboard";

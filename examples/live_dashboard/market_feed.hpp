@@ -51,7 +51,7 @@ public:
 private:
     static constexpr int quotes_per_turn_max = 1'000; // then others have their turn
     static constexpr alert_rule spread_rule{"spread", "bp", {3.5, 2}};
-    static constexpr alert_rule range_rule{"range of one second", "bp", {9, 4}};
+    static constexpr alert_rule range_rule{"1 s range", "bp", {9, 4}};
 
     [[nodiscard]] static std::chrono::milliseconds wall_time() {
         return std::chrono::floor<std::chrono::milliseconds>(

@@ -56,7 +56,7 @@ private:
         return true;
     }
 
-    /// Counts from when the tick was due, so that ticks do not drift; a late one is not made up for.
+    /// Counts from when the tick was due, so that ticks do not drift; lost ones are lost.
     void wait() {
         auto const next = timer_.expiry() + interval;
         timer_.expires_at(std::max(next, std::chrono::steady_clock::now()));

@@ -1,8 +1,14 @@
-// The four lanes side by side: which feed they read, cutting all of them, and resting while nobody looks.
+// The four lanes side by side: which feed they read, cutting all of them, and resting while nobody
+// looks.
 
-import { Lane } from "./lane.js";
-import { LaneView } from "./lane_view.js";
-import { EventStreamTransport, LongPollTransport, ShortPollTransport, WebSocketTransport } from "./transports.js";
+import { Lane } from './lane.js';
+import { LaneView } from './lane_view.js';
+import {
+    EventStreamTransport,
+    LongPollTransport,
+    ShortPollTransport,
+    WebSocketTransport,
+} from './transports.js';
 
 // A browser opens at most six HTTP/1.1 connections to a host, for all its tabs together. These take
 // three, WebSockets not counting; resting in hidden tabs keeps the others usable.
@@ -30,7 +36,9 @@ export class Comparison {
         this.#container = container;
         this.#clock = clock;
         this.#feed = feed;
-        document.addEventListener("visibilitychange", () => (document.hidden ? this.#rest() : this.#wake()));
+        document.addEventListener('visibilitychange', () =>
+            document.hidden ? this.#rest() : this.#wake(),
+        );
     }
 
     /** Compares the transports on a channel, from now on. */
@@ -39,10 +47,19 @@ export class Comparison {
         this.#channel = channel;
         const requestBytes = (target, fields) => this.#requestBytes(target, fields);
         const names = Object.keys(transports);
-        this.#lanes = names.map((name) =>
-            new Lane((listener) => new transports[name](channel, listener, requestBytes), this.#clock));
-        this.#views = names.map((name, i) =>
-            new LaneView(name, transports[name], this.#lanes[i], () => this.#feed.offset(channel)));
+        this.#lanes = names.map(
+            (name) =>
+                new Lane(
+                    (listener) => new transports[name](channel, listener, requestBytes),
+                    this.#clock,
+                ),
+        );
+        this.#views = names.map(
+            (name, i) =>
+                new LaneView(name, transports[name], this.#lanes[i], () =>
+                    this.#feed.offset(channel),
+                ),
+        );
         this.#container.replaceChildren(...this.#views.map((view) => view.root));
         for (const lane of this.#lanes) lane.open();
     }
@@ -66,14 +83,14 @@ export class Comparison {
 
     /** What the server weighed for its `about`, with another address and further fields. */
     #requestBytes(target, fields) {
-        let size = this.#clock.about.request_bytes + target.length - "about".length;
+        let size = this.#clock.about.request_bytes + target.length - 'about'.length;
         for (const [name, value] of Object.entries(fields)) size += `${name}: ${value}\r\n`.length;
         return size;
     }
 
     #rest() {
         this.#hiddenAt = performance.now();
-        this.#resting = this.#lanes.filter((lane) => lane.state !== "cut");
+        this.#resting = this.#lanes.filter((lane) => lane.state !== 'cut');
         for (const lane of this.#resting) lane.cut();
     }
 

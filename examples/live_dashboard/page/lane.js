@@ -1,22 +1,22 @@
 // One of the four subscriptions that are compared: a transport, its books and its measurements.
 
-import { DeliveryLedger } from "./delivery_ledger.js";
-import { SlidingWindow, spread } from "./sliding_window.js";
+import { DeliveryLedger } from './delivery_ledger.js';
+import { SlidingWindow, spread } from './sliding_window.js';
 
 const windowMilliseconds = 10_000;
 const retryMilliseconds = 1_000;
 
 export class Lane {
-    state = "connecting"; // or live, cut, lost
+    state = 'connecting'; // or live, cut, lost
     ledger = new DeliveryLedger();
     recent = []; // { time, staleness } of the last 30 s, for the plot
     lastStaleness = null;
-    resumed = null; // { after, count, isDone }: what a cut has cost
+    resumed = null; // { after, count, began }: where it continued and what it caught up
 
     #makeTransport;
     #transport;
     #clock;
-    #cursor = "now";
+    #cursor = 'now';
     #staleness = new SlidingWindow(windowMilliseconds);
     #bytes = new SlidingWindow(windowMilliseconds);
     #requests = new SlidingWindow(windowMilliseconds);
@@ -30,13 +30,20 @@ export class Lane {
     }
 
     open() {
-        this.state = "connecting";
+        this.state = 'connecting';
         this.#openedAt = performance.now();
         this.#transport = this.#makeTransport({
-            opened: () => this.#opened(),
+            opened: () => {
+                this.state = 'live';
+            },
+            waiting: () => {
+                this.state = 'connecting';
+            },
             requested: (bytes) => this.#requested(bytes),
             delivered: (events, bytes) => this.#delivered(events, bytes),
-            reached: (cursor) => { this.#cursor = cursor; },
+            reached: (cursor) => {
+                this.#cursor = cursor;
+            },
             missed: (gap) => this.#missed(gap),
             lost: () => this.#lost(),
         });
@@ -48,15 +55,15 @@ export class Lane {
         clearTimeout(this.#retry);
         this.#transport?.close();
         this.#transport = null;
-        this.state = "cut";
+        this.state = 'cut';
         this.resumed = null;
         for (const window of [this.#staleness, this.#bytes, this.#requests]) window.clear();
         this.lastStaleness = null;
     }
 
     /** Connects again where it was cut. */
-    resume(isQuiet = false) {
-        if (!isQuiet && this.ledger.lastOffset !== null)
+    resume() {
+        if (this.ledger.lastOffset !== null)
             this.resumed = { after: this.ledger.lastOffset, count: 0, began: this.#clock.now() };
         this.open();
     }
@@ -73,10 +80,6 @@ export class Lane {
             requestsPerSecond: this.#requests.count / seconds,
             bytesPerUpdate: updates > 0 ? this.#bytes.sum / updates : null,
         };
-    }
-
-    #opened() {
-        this.state = "live";
     }
 
     #requested(bytes) {
@@ -104,12 +107,12 @@ export class Lane {
     }
 
     #missed(gap) {
-        if (gap.reason === "epoch") this.ledger.restart();
+        if (gap.reason === 'epoch') this.ledger.restart();
     }
 
     #lost() {
         this.cut();
-        this.state = "lost";
-        this.#retry = setTimeout(() => this.resume(true), retryMilliseconds);
+        this.state = 'lost';
+        this.#retry = setTimeout(() => this.resume(), retryMilliseconds);
     }
 }

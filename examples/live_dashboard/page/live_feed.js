@@ -4,7 +4,7 @@
 const retryMilliseconds = 1_000;
 
 export class LiveFeed {
-    /** Called with "connecting", "live" or "lost". */
+    /** Called with 'connecting', 'live' or 'lost'. */
     onstate = () => {};
 
     #channels = new Map();
@@ -15,7 +15,7 @@ export class LiveFeed {
      * @param listener called with each event: { channel, offset, key, data }
      */
     subscribe(channel, start, listener) {
-        this.#channels.set(channel, { start, listener, epoch: "", offset: 0 });
+        this.#channels.set(channel, { start, listener, epoch: '', offset: 0 });
     }
 
     /** The newest offset of a channel that came here. */
@@ -24,20 +24,20 @@ export class LiveFeed {
     }
 
     open() {
-        this.onstate("connecting");
-        const url = new URL("live/ws", location.href);
-        url.protocol = url.protocol.replace("http", "ws");
+        this.onstate('connecting');
+        const url = new URL('live/ws', location.href);
+        url.protocol = url.protocol.replace('http', 'ws');
         const socket = new WebSocket(url);
         socket.onopen = () => {
             for (const [channel, { start, epoch, offset }] of this.#channels) {
                 const from = epoch ? { cursor: `${epoch}-${offset}` } : start;
                 socket.send(JSON.stringify({ subscribe: channel, ...from }));
             }
-            this.onstate("live");
+            this.onstate('live');
         };
         socket.onmessage = (message) => this.#read(JSON.parse(message.data));
         socket.onclose = () => {
-            this.onstate("lost");
+            this.onstate('lost');
             setTimeout(() => this.open(), retryMilliseconds);
         };
     }
@@ -48,11 +48,11 @@ export class LiveFeed {
             channel.offset = message.offset;
             channel.listener(message);
         } else if (message.subscribed && channel) {
-            const [epoch, offset] = message.cursor.split("-");
+            const [epoch, offset] = message.cursor.split('-');
             channel.epoch = epoch;
             channel.offset = Number(offset);
         } else if (message.error) {
-            console.warn("livetape:", message.error.message);
+            console.warn('livetape:', message.error.message);
         }
     }
 }

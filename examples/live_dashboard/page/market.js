@@ -5,7 +5,7 @@ const barsKept = 120;
 /** How many decimals a number has: 1.1213 has four. */
 function decimalsOf(value) {
     const text = String(value);
-    const point = text.indexOf(".");
+    const point = text.indexOf('.');
     return point < 0 ? 0 : text.length - point - 1;
 }
 
@@ -13,6 +13,7 @@ class Instrument {
     bid = null;
     ask = null;
     direction = 0; // of the last move: -1, 0 or 1
+    movedAt = -Infinity; // by performance.now()
     decimals = 2;
     rate = 0;
     bars = [];
@@ -42,7 +43,10 @@ class Instrument {
         this.ask = ask;
         this.decimals = Math.max(this.decimals, decimalsOf(bid), decimalsOf(ask));
         this.firstPrice ??= this.mid;
-        if (!isFirst && this.mid !== before) this.direction = Math.sign(this.mid - before);
+        if (!isFirst && this.mid !== before) {
+            this.direction = Math.sign(this.mid - before);
+            this.movedAt = performance.now();
+        }
         const begin = Math.floor(t / 1000);
         const price = this.mid;
         if (this.forming?.begin === begin) {
@@ -50,7 +54,14 @@ class Instrument {
             this.forming.low = Math.min(this.forming.low, price);
             this.forming.close = price;
         } else {
-            this.forming = { begin, open: price, high: price, low: price, close: price, average: null };
+            this.forming = {
+                begin,
+                open: price,
+                high: price,
+                low: price,
+                close: price,
+                average: null,
+            };
         }
     }
 

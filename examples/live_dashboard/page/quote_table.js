@@ -1,8 +1,9 @@
 // The newest quote of each symbol. A row is a button: it chooses the symbol of the chart.
 
-import { setText, short } from "./format.js";
+import { setText, short } from './format.js';
 
-const arrows = { "-1": "▼", 0: "", 1: "▲" };
+const freshMilliseconds = 700; // that long a price keeps the colour of its move
+const arrows = { '-1': '▼', 0: '', 1: '▲' };
 
 export class QuoteTable {
     #body;
@@ -12,8 +13,8 @@ export class QuoteTable {
     /** @param choose  called with the symbol whose row was chosen */
     constructor(table, choose) {
         this.#body = table.tBodies[0];
-        this.#body.addEventListener("click", (event) => {
-            const symbol = event.target.closest("tr")?.dataset.symbol;
+        this.#body.addEventListener('click', (event) => {
+            const symbol = event.target.closest('tr')?.dataset.symbol;
             if (symbol) choose(symbol);
         });
     }
@@ -32,22 +33,25 @@ export class QuoteTable {
             setText(spread, instrument.spreadBasisPoints.toFixed(1));
             setText(rate, short(instrument.rate));
             const moved = instrument.changeBasisPoints;
-            setText(change.firstChild, (moved >= 0 ? "+" : "−") + Math.abs(moved).toFixed(1));
+            setText(change.firstChild, (moved >= 0 ? '+' : '−') + Math.abs(moved).toFixed(1));
             change.dataset.direction = Math.sign(Number(moved.toFixed(1)));
             row.dataset.direction = instrument.direction;
+            row.dataset.isFresh = performance.now() - instrument.movedAt < freshMilliseconds;
             setText(name.lastChild, arrows[instrument.direction]);
             const isChosen = instrument.symbol === this.#chosen;
-            row.classList.toggle("chosen", isChosen);
-            name.firstChild.setAttribute("aria-pressed", isChosen);
+            row.classList.toggle('chosen', isChosen);
+            name.firstChild.setAttribute('aria-pressed', isChosen);
         }
     }
 
     #addRow(symbol) {
-        const row = document.createElement("tr");
+        const row = document.createElement('tr');
         row.dataset.symbol = symbol;
-        row.innerHTML = `<th scope="row"><button type="button"></button><i aria-hidden="true"></i></th>
-            <td></td><td></td><td class="wide-only"></td><td class="change"><span></span></td><td class="wide-only"></td>`;
-        row.querySelector("button").textContent = symbol;
+        row.innerHTML = `
+            <th scope="row"><button type="button"></button><i aria-hidden="true"></i></th>
+            <td></td><td></td><td class="wide-only"></td>
+            <td class="change"><span></span></td><td class="wide-only"></td>`;
+        row.querySelector('button').textContent = symbol;
         const after = [...this.#body.rows].find((each) => each.dataset.symbol > symbol);
         this.#body.insertBefore(row, after ?? null);
         this.#rows.set(symbol, row);

@@ -5,7 +5,7 @@ export class ServerClock {
     #offset = performance.timeOrigin; // server's time minus performance.now()
 
     /** What the server says of itself, from the last `synchronise`. */
-    about = { market: "", request_bytes: 0 };
+    about = { market: '', request_bytes: 0 };
 
     /** Milliseconds since the Unix epoch at the server. */
     now() {
@@ -18,7 +18,7 @@ export class ServerClock {
         for (let i = 0; i < rounds; ++i) {
             const sent = performance.now();
             // The same cache mode as the polls, so that the browser sends the same fields.
-            const response = await fetch("about", { cache: "no-store" });
+            const response = await fetch('about', { cache: 'no-store' });
             const received = performance.now();
             this.about = await response.json();
             if (received - sent >= fastest) continue;

@@ -20,7 +20,8 @@ export class SlidingWindow {
     /** Forgets what is too old at `now`; call it before reading. */
     trim(now) {
         const entries = this.#entries;
-        while (this.#first < entries.length && entries[this.#first][0] < now - this.milliseconds) this.#first += 1;
+        while (this.#first < entries.length && entries[this.#first][0] < now - this.milliseconds)
+            this.#first += 1;
         if (this.#first > 1000 && this.#first * 2 > entries.length) {
             this.#entries = entries.slice(this.#first);
             this.#first = 0;

@@ -1,13 +1,18 @@
 // How stale each update was when it came, over the last 30 seconds. All four plots share one
 // logarithmic scale, so that their heights can be compared.
 
-import { colour } from "./theme.js";
+import { colour } from './theme.js';
 
 const seconds = 30;
 const bucketMilliseconds = 250;
-const lowest = 0.1; // ms, at the bottom
-const highest = 10_000; // ms, at the top
-const lines = [[1, "1 ms"], [10, "10"], [100, "100"], [1000, "1 s"]];
+const lowest = 0.2; // ms, at the bottom
+const highest = 5_000; // ms, at the top
+const lines = [
+    [1, '1 ms'],
+    [10, '10'],
+    [100, '100'],
+    [1000, '1 s'],
+];
 const labelWidth = 34;
 
 function fraction(staleness) {
@@ -33,27 +38,30 @@ function buckets(recent) {
 export function drawStaleness(canvas, recent, now) {
     const ratio = devicePixelRatio;
     const { clientWidth: width, clientHeight: height } = canvas;
-    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+    if (
+        canvas.width !== Math.round(width * ratio) ||
+        canvas.height !== Math.round(height * ratio)
+    ) {
         canvas.width = Math.round(width * ratio);
         canvas.height = Math.round(height * ratio);
     }
-    const context = canvas.getContext("2d");
+    const context = canvas.getContext('2d');
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
 
     const y = (staleness) => height - 4 - fraction(staleness) * (height - 8);
-    context.font = "10.5px " + getComputedStyle(canvas).fontFamily;
-    context.textBaseline = "middle";
-    context.textAlign = "right";
+    context.font = '10.5px ' + getComputedStyle(canvas).fontFamily;
+    context.textBaseline = 'middle';
+    context.textAlign = 'right';
     for (const [staleness, text] of lines) {
-        context.fillStyle = colour("--grid");
+        context.fillStyle = colour('--grid');
         context.fillRect(labelWidth, Math.round(y(staleness)), width - labelWidth, 1);
-        context.fillStyle = colour("--muted");
+        context.fillStyle = colour('--muted');
         context.fillText(text, labelWidth - 6, y(staleness) + 0.5);
     }
 
     const plotWidth = width - labelWidth;
-    const bar = Math.max(1.5, plotWidth / (seconds * 1000 / bucketMilliseconds) - 1);
+    const bar = Math.max(1.5, plotWidth / ((seconds * 1000) / bucketMilliseconds) - 1);
     context.fillStyle = getComputedStyle(canvas).color;
     for (const [key, { low, high }] of buckets(recent)) {
         const age = now - (key + 0.5) * bucketMilliseconds;

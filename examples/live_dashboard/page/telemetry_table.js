@@ -14,8 +14,10 @@ export class TelemetryTable {
 
     add(name, time, value) {
         const last = this.times.length - 1;
-        if (last < 0 || time > this.times[last] * 1000 + rowMilliseconds) this.#beginRow(time / 1000);
-        if (!this.#columns.has(name)) this.#columns.set(name, new Array(this.times.length).fill(null));
+        if (last < 0 || time > this.times[last] * 1000 + rowMilliseconds)
+            this.#beginRow(time / 1000);
+        if (!this.#columns.has(name))
+            this.#columns.set(name, new Array(this.times.length).fill(null));
         this.#columns.get(name)[this.times.length - 1] = value;
     }
 

@@ -2,9 +2,9 @@
 // sheets' variables, so they ask here for the colour that one has at present.
 
 const known = new Map();
-const probe = document.body.appendChild(document.createElement("i"));
+const probe = document.body.appendChild(document.createElement('i'));
 probe.hidden = true;
-const system = matchMedia("(prefers-color-scheme: dark)");
+const system = matchMedia('(prefers-color-scheme: dark)');
 
 /** The colour of a custom property in the current theme. */
 export function colour(property) {
@@ -16,8 +16,8 @@ export function colour(property) {
 }
 
 const isDark = () => {
-    const chosen = localStorage.getItem("theme");
-    return chosen ? chosen === "dark" : system.matches;
+    const chosen = localStorage.getItem('theme');
+    return chosen ? chosen === 'dark' : system.matches;
 };
 
 /** Lets a button switch the theme. @param changed  called after each change */
@@ -26,10 +26,10 @@ export function offerThemes(button, changed) {
         known.clear();
         changed();
     };
-    system.addEventListener("change", apply);
-    button.addEventListener("click", () => {
-        const theme = isDark() ? "light" : "dark";
-        localStorage.setItem("theme", theme);
+    system.addEventListener('change', apply);
+    button.addEventListener('click', () => {
+        const theme = isDark() ? 'light' : 'dark';
+        localStorage.setItem('theme', theme);
         document.documentElement.style.colorScheme = theme;
         apply();
     });

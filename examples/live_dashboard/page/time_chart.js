@@ -1,23 +1,44 @@
 // Lines over the last minute, drawn by uPlot.
 
-import uPlot from "./vendor/uPlot.esm.js";
-import { bytes, setText, timeOfDay, whole } from "./format.js";
-import { colour } from "./theme.js";
+import uPlot from './vendor/uPlot.esm.js';
+import { bytes, setText, timeOfDay, whole } from './format.js';
+import { colour } from './theme.js';
 
 export const chartFont = () => `11px ${getComputedStyle(document.body).fontFamily}`;
 
 /** The axes that all charts have: quiet, legible in both themes, and never changing their size. */
 export function axes(format, width = 46) {
     const common = {
-        stroke: colour("--muted"),
+        stroke: colour('--muted'),
         font: chartFont(),
         ticks: { show: false },
-        grid: { stroke: colour("--grid"), width: 1 },
+        grid: { stroke: colour('--grid'), width: 1 },
     };
-    const times = (chart, splits) => splits.map((split) => timeOfDay(split * 1000));
+    // A label at the right end would be cut off; it comes as soon as there is room for it.
+    const times = (chart, splits) => {
+        const roomSeconds =
+            (chart.scales.x.max - chart.scales.x.min) * (26 / Math.max(chart.width - width, 60));
+        return splits.map((split) =>
+            split > chart.scales.x.max - roomSeconds ? '' : timeOfDay(split * 1000),
+        );
+    };
     return [
-        { ...common, grid: { show: false }, size: 26, gap: 6, space: 90, incrs: [10, 15, 20, 30, 60], values: times },
-        { ...common, size: width, gap: 6, space: 36, values: (chart, splits) => splits.map(format) },
+        {
+            ...common,
+            grid: { show: false },
+            size: 26,
+            gap: 6,
+            space: 90,
+            incrs: [10, 15, 20, 30, 60],
+            values: times,
+        },
+        {
+            ...common,
+            size: width,
+            gap: 6,
+            space: 36,
+            values: (chart, splits) => splits.map(format),
+        },
     ];
 }
 
@@ -90,20 +111,23 @@ export class TimeChart {
     end = Date.now() / 1000;
 
     #size() {
-        return { width: Math.max(this.#container.clientWidth, 60), height: this.#container.clientHeight };
+        return {
+            width: Math.max(this.#container.clientWidth, 60),
+            height: this.#container.clientHeight,
+        };
     }
 }
 
 function legendEntry({ name, title, colour: property }) {
-    const entry = document.createElement("li");
+    const entry = document.createElement('li');
     entry.dataset.name = name;
-    const swatch = entry.appendChild(document.createElement("i"));
-    swatch.className = "swatch";
+    const swatch = entry.appendChild(document.createElement('i'));
+    swatch.className = 'swatch';
     swatch.style.background = `var(${property})`;
-    entry.append(title, " ");
-    entry.append(document.createElement("b"));
+    entry.append(title, ' ');
+    entry.append(document.createElement('b'));
     return entry;
 }
 
 export const percentFormat = (value) => whole(value);
-export const bytesFormat = (value) => bytes(value);
+export const bytesFormat = (value) => bytes(value).replace('.0 ', ' ');

@@ -2,6 +2,7 @@
 // have the same two calls, `open(cursor)` and `close()`, and tell a listener:
 //
 //   opened()                    the connection stands
+//   waiting()                   it broke, and the browser is about to mend it
 //   requested(bytes)            a request was sent and answered, heads and body weighing so much
 //   delivered(events, bytes)    events came, weighing so much besides what `requested` counted
 //   reached(cursor)             where to continue after a cut
@@ -14,11 +15,11 @@ const query = (channel, parameters) => new URLSearchParams({ channel, ...paramet
 
 /** `new WebSocket` and an URL that names the channel: a complete client. */
 export class WebSocketTransport {
-    static title = "WebSocket";
-    static how = "One connection, the server pushes";
+    static title = 'WebSocket';
+    static how = 'One connection, the server pushes';
 
     #socket = null;
-    #epoch = "";
+    #epoch = '';
 
     constructor(channel, listener) {
         this.channel = channel;
@@ -27,7 +28,7 @@ export class WebSocketTransport {
 
     open(cursor) {
         const url = new URL(`live/ws?${query(this.channel, { cursor })}`, location.href);
-        url.protocol = url.protocol.replace("http", "ws");
+        url.protocol = url.protocol.replace('http', 'ws');
         const socket = new WebSocket(url);
         this.#socket = socket;
         socket.onopen = () => this.listener.requested(0);
@@ -51,21 +52,21 @@ export class WebSocketTransport {
             this.listener.reached(`${this.#epoch}-${message.offset}`);
         } else if (message.subscribed) {
             // A cursor is the epoch and the offset of the last event; events name only the latter.
-            this.#epoch = message.cursor.split("-")[0];
+            this.#epoch = message.cursor.split('-')[0];
             this.listener.reached(message.cursor);
             this.listener.opened();
         } else if (message.gap) {
             this.listener.missed(message);
         } else if (message.error) {
-            console.warn("WebSocket:", message.error.message);
+            console.warn('WebSocket:', message.error.message);
         }
     }
 }
 
 /** EventSource comes back by itself and then names the last event that it had. */
 export class EventStreamTransport {
-    static title = "SSE";
-    static how = "One answer that never ends";
+    static title = 'SSE';
+    static how = 'One answer that never ends';
 
     #source = null;
 
@@ -84,6 +85,7 @@ export class EventStreamTransport {
         source.onmessage = (block) => this.#read(block);
         source.onerror = () => {
             if (source.readyState === EventSource.CLOSED) this.listener.lost();
+            else this.listener.waiting();
         };
     }
 
@@ -104,7 +106,7 @@ export class EventStreamTransport {
 /** What the two kinds of polling share: one request with a cursor, one answer with the next one. */
 class PollTransport {
     #abort = null;
-    #cursor = "now";
+    #cursor = 'now';
 
     /** @param requestBytes  gives the bytes of a request's head for a target and further fields */
     constructor(channel, listener, requestBytes) {
@@ -116,7 +118,8 @@ class PollTransport {
     open(cursor) {
         this.#cursor = cursor;
         this.#abort = new AbortController();
-        this.run(this.#abort.signal).catch(() => this.listener.lost());
+        const { signal } = this.#abort;
+        this.run(signal).catch(() => signal.aborted || this.listener.lost());
     }
 
     close() {
@@ -125,13 +128,14 @@ class PollTransport {
     }
 
     async poll(waitSeconds, signal) {
-        const target = `live/poll?${query(this.channel, { cursor: this.#cursor, wait: waitSeconds })}`;
-        const fields = { "If-None-Match": `"${this.#cursor}"` };
-        const response = await fetch(target, { signal, cache: "no-store", headers: fields });
+        const parameters = query(this.channel, { cursor: this.#cursor, wait: waitSeconds });
+        const target = `live/poll?${parameters}`;
+        const fields = { 'If-None-Match': `'${this.#cursor}'` };
+        const response = await fetch(target, { signal, cache: 'no-store', headers: fields });
         const text = await response.text();
         if (signal.aborted) return;
 
-        let head = "HTTP/1.1 200 OK\r\n\r\n".length;
+        let head = 'HTTP/1.1 200 OK\r\n\r\n'.length;
         for (const [name, value] of response.headers) head += `${name}: ${value}\r\n`.length;
         this.listener.requested(this.requestBytes(target, fields) + head + utf8Bytes(text));
         this.listener.opened();
@@ -147,8 +151,8 @@ class PollTransport {
 }
 
 export class LongPollTransport extends PollTransport {
-    static title = "Long-poll";
-    static how = "Asks again after each answer";
+    static title = 'Long-poll';
+    static how = 'Asks again after each answer';
 
     async run(signal) {
         await this.poll(0, signal); // at once, to learn where the channel is
@@ -157,8 +161,8 @@ export class LongPollTransport extends PollTransport {
 }
 
 export class ShortPollTransport extends PollTransport {
-    static title = "Short-poll";
-    static how = "Asks once a second";
+    static title = 'Short-poll';
+    static how = 'Asks once a second';
 
     async run(signal) {
         const interval = 1000;

@@ -9,7 +9,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { within } from './wait.mjs';
 
-const build = process.env.LIVETAPE_BUILD ?? fileURLToPath(new URL('../../../build/debug', import.meta.url));
+const build =
+    process.env.LIVETAPE_BUILD ?? fileURLToPath(new URL('../../../build/debug', import.meta.url));
 const program = join(build, 'examples', 'live_dashboard');
 
 const running = new Set();
@@ -25,7 +26,10 @@ function start(options, stdio) {
 /// Runs a program that is expected to refuse its command line; gives its status and what it said.
 export async function refusedDashboard(...options) {
     const child = start(options, ['ignore', 'ignore', 'pipe']);
-    const [said, [status]] = await within(Promise.all([text(child.stderr), once(child, 'exit')]), 'refusal');
+    const [said, [status]] = await within(
+        Promise.all([text(child.stderr), once(child, 'exit')]),
+        'refusal',
+    );
     return { status, said };
 }
 
@@ -38,7 +42,10 @@ export async function startDashboard(...options) {
         throw new Error(`${program} ended with ${signal ?? code} before it listened`);
     });
     failed.catch(() => {});
-    const [line] = await within(Promise.race([once(lines, 'line'), failed]), 'line from live_dashboard');
+    const [line] = await within(
+        Promise.race([once(lines, 'line'), failed]),
+        'line from live_dashboard',
+    );
     const url = line.match(/http:\S+/)[0];
     return {
         url,
@@ -47,7 +54,10 @@ export async function startDashboard(...options) {
         /// Ends it as an operator does; it must say good-bye and succeed.
         async stop() {
             child.kill('SIGTERM');
-            assert.deepEqual(await within(exited, 'end of live_dashboard after SIGTERM', 8_000), [0, null]);
+            assert.deepEqual(await within(exited, 'end of live_dashboard after SIGTERM', 8_000), [
+                0,
+                null,
+            ]);
         },
     };
 }
