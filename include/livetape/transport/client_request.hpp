@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -32,6 +33,11 @@ struct refusal_reason {
 /// `?channel=a&channel=b` or `?channel=a,b`, `cursor=`, `snapshot=1`.
 class subscribe_request {
 public:
+    subscribe_request() = default;
+    // The cursor's names are views into the text beside it.
+    subscribe_request(subscribe_request const&) = delete;
+    subscribe_request& operator=(subscribe_request const&) = delete;
+
     /// Reads the query of a request.
     /// @param path_channel  the channel that the path names, percent-encoded; empty if it names none
     /// @param has_last_event_id  whether a Last-Event-ID field wins over the cursor, as on SSE
@@ -93,14 +99,31 @@ start_of(cursor const& from, std::string_view channel, bool has_snapshot, std::s
     return refused != error::none || framing.is_chunked || framing.length > 0;
 }
 
-/// Finds, or creates if clients may, the channel that a client names.
-[[nodiscard]] inline refusal_reason find_channel(live_endpoint& endpoint, std::string_view name,
-                                                 std::shared_ptr<channel>& found) {
+/// Whether a client may subscribe to a channel that is there or could be; creates nothing.
+[[nodiscard]] inline refusal_reason check_subscribe(live_endpoint const& endpoint, std::string_view identity,
+                                                    std::string_view name) {
+    auto const& options = endpoint.options();
     if (!is_channel_name(name)) return {error::bad_channel_name};
-    found = endpoint.source().find(name);
-    if (found) return {};
-    if (!endpoint.options().clients_may_create_channels)
-        return {error::unknown_channel, "there is no channel \"" + std::string{name} + '"'};
+    if (options.hooks.subscribe && !options.hooks.subscribe(identity, name))
+        return {error::not_authorized, "not allowed to subscribe to \"" + std::string{name} + '"'};
+    if (options.clients_may_create_channels || endpoint.source().find(name)) return {};
+    return {error::unknown_channel, "there is no channel \"" + std::string{name} + '"'};
+}
+
+/// Whether a client may publish into a channel that is there or could be; creates nothing.
+[[nodiscard]] inline refusal_reason check_publish(live_endpoint const& endpoint, std::string_view identity,
+                                                  std::string_view name) {
+    auto const& options = endpoint.options();
+    if (!is_channel_name(name)) return {error::bad_channel_name};
+    if (!options.hooks.publish || !options.hooks.publish(identity, name))
+        return {error::not_authorized, "not allowed to publish to \"" + std::string{name} + '"'};
+    if (options.clients_may_create_channels || endpoint.source().find(name)) return {};
+    return {error::unknown_channel, "there is no channel \"" + std::string{name} + '"'};
+}
+
+/// Opens the channel that a client named, after the check above.
+[[nodiscard]] inline refusal_reason open_channel(live_endpoint& endpoint, std::string_view name,
+                                                 std::shared_ptr<channel>& found) {
     found = endpoint.source().try_open(name);
     if (found) return {};
     return {error::too_many_channels,
@@ -114,33 +137,26 @@ start_of(cursor const& from, std::string_view channel, bool has_snapshot, std::s
                                               subscriber& cursors, std::string_view name,
                                               start_position const& start, encoding const& format,
                                               opened_cursor& opened, subscription*& added) {
-    auto const& options = endpoint.options();
-    if (!is_channel_name(name)) return {error::bad_channel_name};
-    if (options.hooks.subscribe && !options.hooks.subscribe(identity, name))
-        return {error::not_authorized, "not allowed to subscribe to \"" + std::string{name} + '"'};
+    if (auto refused = check_subscribe(endpoint, identity, name)) return refused;
     if (cursors.find(name) != nullptr) return {error::already_subscribed};
-    if (cursors.count() >= options.channels_per_session_max)
-        return {error::too_many_channels, "a connection can have " +
-                                              std::to_string(options.channels_per_session_max) + " channels"};
+    auto const channels_max = endpoint.options().channels_per_session_max;
+    if (cursors.count() >= channels_max)
+        return {error::too_many_channels, "a connection can have " + std::to_string(channels_max) + " channels"};
     std::shared_ptr<channel> source;
-    if (auto refused = find_channel(endpoint, name, source)) return refused;
+    if (auto refused = open_channel(endpoint, name, source)) return refused;
     added = &cursors.add(source, format, start, opened);
     if (!opened.is_ahead) return {};
     cursors.remove(*added);
     return {error::bad_cursor, "the cursor is ahead of channel \"" + std::string{name} + '"'};
 }
 
-/// Publishes what a client sent, if the host's hook allows it.
+/// Publishes what a client sent, after `check_publish`.
 /// @param at  the new event's place, if nothing is refused
-[[nodiscard]] inline refusal_reason publish_from_client(live_endpoint& endpoint, std::string_view identity,
-                                                        std::string_view name, std::string_view payload,
+[[nodiscard]] inline refusal_reason publish_from_client(live_endpoint& endpoint, std::string_view name,
+                                                        std::string_view payload,
                                                         publish_options const& options, position& at) {
-    if (!is_channel_name(name)) return {error::bad_channel_name};
-    auto const& may_publish = endpoint.options().hooks.publish;
-    if (!may_publish || !may_publish(identity, name))
-        return {error::not_authorized, "not allowed to publish to \"" + std::string{name} + '"'};
     std::shared_ptr<channel> to;
-    if (auto refused = find_channel(endpoint, name, to)) return refused;
+    if (auto refused = open_channel(endpoint, name, to)) return refused;
     at = {to->epoch(), to->publish(payload, options)};
     if (at.offset != 0) return {};
     auto const& limits = to->options();
@@ -150,7 +166,9 @@ start_of(cursor const& from, std::string_view channel, bool has_snapshot, std::s
 
 inline refusal_reason subscribe_request::parse(http::request_head const& head, std::string_view path_channel,
                                                bool has_last_event_id, std::size_t channels_max) {
-    auto query = http::query::parse(head.query());
+    // Each channel may be a parameter of its own, and there are some besides.
+    auto const parameters_max = std::max(channels_max + 16, http::query::parameters_max_default);
+    auto query = http::query::parse(head.query(), parameters_max);
     if (!query) return {error::bad_query, "the query is not well-formed name=value pairs"};
     query_ = std::move(*query);
 
@@ -175,7 +193,7 @@ inline refusal_reason subscribe_request::parse(http::request_head const& head, s
     if (auto const text = query_.get("cursor")) cursor_text_ = *text;
     auto const last_event_id = has_last_event_id ? head.field("Last-Event-ID") : std::nullopt;
     if (last_event_id && !last_event_id->empty()) cursor_text_ = *last_event_id;
-    auto parsed = cursor::parse(cursor_text_);
+    auto parsed = cursor::parse(cursor_text_, std::max<std::size_t>(channels_max, 1));
     if (!parsed) return {error::bad_cursor};
     cursor_ = std::move(*parsed);
     if (cursor_.is_unnamed() && channels_.size() > 1)

@@ -57,7 +57,8 @@ struct live_options {
     /// Events in one poll's answer unless it asks for fewer; the client fetches the rest at once.
     std::uint32_t poll_events_max = 1000;
 
-    /// Bytes of events in one poll's answer, which is built in memory. One event always fits.
+    /// Once the events of a poll's answer, which is built in memory, come to this many bytes, the
+    /// answer takes no more of them: one write or one event may be over it.
     std::size_t poll_bytes_max = std::size_t{1} << 20;
 
     /// What an EventSource waits before it connects again, and what is added to it at random so
@@ -71,7 +72,7 @@ struct live_options {
     /// A WebSocket message from a client, all fragments together, and the body of a publish.
     std::size_t message_bytes_max = std::size_t{1} << 20;
 
-    /// Replies that a client causes and does not read; beyond it the connection is closed.
+    /// Replies that a client causes and does not read: one more, and the connection is closed.
     std::size_t reply_bytes_max = std::size_t{256} << 10;
 
     /// Whether a channel that a client names is created if the hub does not have it. Closed by
@@ -133,10 +134,13 @@ public:
     }
 
     /// Counts an error and gives the whole HTTP response for it, after which the connection closes.
+    /// The answer to HEAD has no body (RFC 9110 §9.3.2).
     [[nodiscard]] std::string refuse(error why, std::string_view detail, http::request_head const& head,
                                      std::string_view extra_fields = {}) {
         errors_.count(why);
-        return http::refusal(why, detail, false, cross_origin_fields(head).append(extra_fields));
+        auto response = http::refusal(why, detail, false, cross_origin_fields(head).append(extra_fields));
+        if (head.method() == "HEAD") response.resize(response.find("\r\n\r\n") + 4);
+        return response;
     }
 
 private:

@@ -37,7 +37,7 @@ public:
 
     void gather(write_batch& batch, time_point now) {
         link_.out.gather_replies(batch);
-        if (!batch.empty()) link_.out.begin_write(now);
+        link_.out.begin_write(batch, now);
     }
 
     void settle(write_batch& batch, std::size_t written, time_point now) {

@@ -38,7 +38,11 @@ public:
     void gather_replies(write_batch& batch) {
         if (sending_.empty()) {
             sending_.swap(lane_);
-            sent_ = 0;
+        } else if (!lane_.empty()) {
+            // The rest of a reply that was cut must not let runs overtake the replies after it.
+            sending_.erase(0, std::exchange(sent_, 0));
+            sending_ += lane_;
+            lane_.clear();
         }
         batch.add(cut_.rest);
         batch.add(std::string_view{sending_}.substr(sent_));
@@ -62,10 +66,11 @@ public:
         }
     }
 
-    /// Notes the instant from which an unfinished write counts as stalled.
-    void begin_write(time_point now) noexcept {
+    /// Notes the instant from which an unfinished write counts as stalled. What was unsent may be due
+    /// no more, because its subscription ended; then nothing is.
+    void begin_write(write_batch const& batch, time_point now) noexcept {
         if (!has_unsent_) unsent_since_ = now;
-        has_unsent_ = true;
+        has_unsent_ = !batch.empty();
     }
 
     /// Ends a batch of which `written` bytes went out. `trailer` is the text that the session added

@@ -31,6 +31,7 @@ public:
 
     /// What comes while the poll waits belongs to the next request.
     void feed(std::span<char> bytes, time_point) {
+        if (end_ == session_end::close) return;
         unread_.append(bytes.data(), bytes.size());
         if (unread_.size() > endpoint_.options().message_bytes_max) end_ = session_end::abort;
     }
@@ -41,9 +42,9 @@ public:
     }
 
     void gather(write_batch& batch, time_point now) {
-        if (is_waiting_ && cursors_.is_due()) answer();
+        if (is_waiting_ && is_behind()) answer();
         out_.gather_replies(batch);
-        if (!batch.empty()) out_.begin_write(now);
+        out_.begin_write(batch, now);
     }
 
     void settle(write_batch& batch, std::size_t written, time_point now) { out_.settle(batch, written, now); }
@@ -79,6 +80,8 @@ private:
     void answer();
     void append_events(std::string& body);
     void append_head(unsigned status, std::string_view etag, std::size_t body_bytes);
+    [[nodiscard]] bool is_behind() const noexcept;
+    [[nodiscard]] bool is_known_to_client(std::string_view etag) const noexcept;
     [[nodiscard]] std::string reached() const;
     [[nodiscard]] std::string at_end() const;
     template <class PositionOf>
@@ -132,13 +135,16 @@ inline poll_session::poll_session(session_context const& context, http::request_
         return;
     }
 
-    if (auto const tag = head.field("If-None-Match")) if_none_match_ = *tag;
+    // What a poll that begins now and waits will hold does not depend on its cursor alone.
+    bool const begins_now = request.from().what() == cursor::kind::now ||
+                            (request.from().what() == cursor::kind::none && !request.has_snapshot());
+    if (auto const tags = head.field("If-None-Match"); tags && (wait == 0 || !begins_now)) if_none_match_ = *tags;
     answer_fields_ = endpoint_.cross_origin_fields(head);
     auto const longest = std::chrono::duration_cast<std::chrono::seconds>(options.poll_wait_max).count();
     deadline_ += std::min<std::chrono::milliseconds>(
         std::chrono::seconds{std::min<std::int64_t>(wait, longest + 1)}, options.poll_wait_max);
     is_waiting_ = true;
-    if (deadline_ <= context.now || cursors_.is_due() || !gaps_.empty()) answer();
+    if (deadline_ <= context.now || is_behind() || !gaps_.empty()) answer();
 }
 
 /// @param is_short  a short-poll without a cursor gets the state
@@ -172,16 +178,15 @@ inline void poll_session::refuse(refusal_reason const& why, http::request_head c
 inline void poll_session::answer() {
     // The state's tag is the cursor that comes with it, so an unchanged state is known before its
     // events are read.
-    auto const is_unchanged = [&](std::string const& etag) {
-        return gaps_.empty() && !if_none_match_.empty() && if_none_match_ == etag;
-    };
     std::string events;
     std::string etag = '"' + at_end() + '"';
-    if (!is_unchanged(etag)) {
+    bool is_unchanged = is_known_to_client(etag);
+    if (!is_unchanged) {
         append_events(events);
         etag = '"' + reached() + '"';
+        is_unchanged = events.empty() && is_known_to_client(etag);
     }
-    if (events.empty() && is_unchanged(etag)) {
+    if (is_unchanged) {
         append_head(304, etag, 0);
         return finish();
     }
@@ -233,6 +238,27 @@ inline void poll_session::append_head(unsigned status, std::string_view etag, st
     if (!keep_alive_) lane += "Connection: close\r\n";
     lane += answer_fields_;
     http::append_end_of_head(lane);
+}
+
+/// Whether there is an event to answer with; a wake-up alone may be for one that was read before.
+inline bool poll_session::is_behind() const noexcept {
+    if (!cursors_.is_due()) return false;
+    for (std::size_t i = 0; i < cursors_.count(); ++i)
+        if (cursors_.at(i).is_behind()) return true;
+    return false;
+}
+
+/// RFC 9110 §13.1.2: a list of tags, compared weakly, because proxies that compress weaken them.
+inline bool poll_session::is_known_to_client(std::string_view etag) const noexcept {
+    if (!gaps_.empty()) return false;
+    for (std::string_view rest = if_none_match_; !rest.empty();) {
+        auto const comma = std::min(rest.find(','), rest.size());
+        auto tag = http::trim_whitespace(rest.substr(0, comma));
+        rest.remove_prefix(std::min(comma + 1, rest.size()));
+        if (tag.starts_with("W/")) tag.remove_prefix(2);
+        if (tag == etag || tag == "*") return true;
+    }
+    return false;
 }
 
 /// The cursor of everything that was answered so far.

@@ -22,7 +22,8 @@ namespace livetape {
 /// `{"published":"chat","offset":12,"cursor":"…"}`.
 ///
 /// `Content-Type` says what the payload is: `application/json` is checked to be JSON, `text/…` to
-/// be UTF-8, anything else is binary. Refused unless the host's hook allows it.
+/// be UTF-8, anything else is binary. Refused, before the body is read, unless the host's hook
+/// allows it.
 /// Thread safety: shared objects unsafe; the shard's thread owns it.
 class publish_session {
 public:
@@ -32,7 +33,10 @@ public:
         last_received_ = now;
         std::string_view input{bytes.data(), bytes.size()};
         if (is_reading_) read(input);
+        // After a refusal the rest of the body may come; it is nobody's.
+        if (end_ != session_end::handback) return;
         unread_.append(input);
+        if (unread_.size() > endpoint_.options().message_bytes_max) end_ = session_end::abort;
     }
 
     void end_of_input(time_point) noexcept {
@@ -42,7 +46,7 @@ public:
 
     void gather(write_batch& batch, time_point now) {
         out_.gather_replies(batch);
-        if (!batch.empty()) out_.begin_write(now);
+        out_.begin_write(batch, now);
     }
 
     void settle(write_batch& batch, std::size_t written, time_point now) { out_.settle(batch, written, now); }
@@ -52,8 +56,12 @@ public:
         auto const since = is_reading_ ? last_received_ : out_.unsent_since();
         auto const deadline = since + endpoint_.options().write_timeout;
         if (now < deadline) return deadline;
-        endpoint_.errors().count(is_reading_ ? error::request_timeout : error::stalled);
-        end_ = session_end::abort;
+        if (is_reading_) {
+            refuse({error::request_timeout});
+        } else {
+            endpoint_.errors().count(error::stalled);
+            end_ = session_end::abort;
+        }
         return never;
     }
 
@@ -68,6 +76,7 @@ public:
     [[nodiscard]] std::string take_unread() { return std::move(unread_); }
 
 private:
+    refusal_reason open();
     void read(std::string_view& input);
     refusal_reason publish(position& at);
     void answer_preflight();
@@ -79,7 +88,6 @@ private:
     http::request_head head_;
     http::query query_;
     http::body_reader body_;
-    std::string identity_;
     std::string unread_;
     time_point last_received_;
     session_end end_ = session_end::none;
@@ -109,14 +117,27 @@ inline publish_session::publish_session(session_context const& context, http::re
         refuse({error::method_not_allowed}, "Allow: POST, OPTIONS\r\n");
         return;
     }
-    if (auto const why = endpoint_.admit(head, identity_); why != error::none) {
-        refuse({why});
+    if (auto const why = open()) {
+        refuse(why);
         return;
     }
     is_reading_ = true;
     std::string_view nothing;
     read(nothing);
     if (is_reading_ && http::expects_continue(head_)) out_.lane() += "HTTP/1.1 100 Continue\r\n\r\n";
+}
+
+/// Everything that can be decided without the body.
+inline refusal_reason publish_session::open() {
+    std::string identity;
+    if (auto const why = endpoint_.admit(head_, identity); why != error::none) return {why};
+    auto query = http::query::parse(head_.query());
+    if (!query) return {error::bad_query, "the query is not well-formed name=value pairs"};
+    query_ = std::move(*query);
+    auto const channel = query_.get("channel");
+    if (!channel || query_.count("channel") > 1) return {error::bad_query, "name one channel: ?channel=NAME"};
+    if (!is_utf8(query_.get("key").value_or(""))) return {error::bad_query, "the key must be UTF-8"};
+    return check_publish(endpoint_, identity, *channel);
 }
 
 inline void publish_session::read(std::string_view& input) {
@@ -142,14 +163,6 @@ inline void publish_session::read(std::string_view& input) {
 }
 
 inline refusal_reason publish_session::publish(position& at) {
-    auto query = http::query::parse(head_.query());
-    if (!query) return {error::bad_query, "the query is not well-formed name=value pairs"};
-    query_ = std::move(*query);
-    auto const channel = query_.get("channel");
-    if (!channel || query_.count("channel") > 1) return {error::bad_query, "name one channel: ?channel=NAME"};
-    auto const key = query_.get("key").value_or("");
-    if (!is_utf8(key)) return {error::bad_query, "the key must be UTF-8"};
-
     auto const type = head_.field("Content-Type").value_or("");
     auto const media_type = http::trim_whitespace(type.substr(0, type.find(';')));
     auto kind = payload_kind::binary;
@@ -160,7 +173,8 @@ inline refusal_reason publish_session::publish(position& at) {
         kind = payload_kind::text;
         if (!is_utf8(body_.body())) return {error::bad_payload, "the text is not UTF-8"};
     }
-    return publish_from_client(endpoint_, identity_, *channel, body_.body(), {key, kind}, at);
+    return publish_from_client(endpoint_, query_.get("channel").value_or(""), body_.body(),
+                               {query_.get("key").value_or(""), kind}, at);
 }
 
 /// A browser asks before it sends JSON to another origin (Fetch §3.2.2).
@@ -177,6 +191,7 @@ inline void publish_session::answer_preflight() {
 
 inline void publish_session::refuse(refusal_reason const& why, std::string_view extra_fields) {
     out_.lane() += endpoint_.refuse(why.what, why.detail, head_, extra_fields);
+    is_reading_ = false;
     end_ = session_end::close;
 }
 

@@ -44,7 +44,8 @@ public:
             if (status == parse_status::done) end_ = session_end::handback;
             if (status == parse_status::failed) refuse(parser_.failure());
         }
-        unread_.append(input);
+        // What follows a request that was refused is nobody's.
+        if (end_ == session_end::handback) unread_.append(input);
     }
 
     void end_of_input(time_point) noexcept {
@@ -53,7 +54,7 @@ public:
 
     void gather(write_batch& batch, time_point now) {
         out_.gather_replies(batch);
-        if (!batch.empty()) out_.begin_write(now);
+        out_.begin_write(batch, now);
     }
 
     void settle(write_batch& batch, std::size_t written, time_point now) { out_.settle(batch, written, now); }
@@ -88,8 +89,10 @@ private:
 
     [[nodiscard]] time_point wake_for_refusal(time_point now) noexcept {
         auto const deadline = out_.unsent_since() + options_.head_timeout;
-        if (now >= deadline) end_ = session_end::abort;
-        return deadline;
+        if (now < deadline) return deadline;
+        errors_.count(error::stalled);
+        end_ = session_end::abort;
+        return never;
     }
 
     error_counters& errors_;

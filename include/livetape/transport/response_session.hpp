@@ -26,6 +26,7 @@ public:
     }
 
     void feed(std::span<char> bytes, time_point) {
+        if (end_ != session_end::handback) return;
         unread_.append(bytes.data(), bytes.size());
         if (unread_.size() > unread_bytes_max) end_ = session_end::abort;
     }
@@ -36,7 +37,7 @@ public:
 
     void gather(write_batch& batch, time_point now) {
         out_.gather_replies(batch);
-        if (!batch.empty()) out_.begin_write(now);
+        out_.begin_write(batch, now);
     }
 
     void settle(write_batch& batch, std::size_t written, time_point now) { out_.settle(batch, written, now); }
@@ -44,8 +45,9 @@ public:
     [[nodiscard]] time_point wake(time_point now) noexcept {
         if (!out_.has_unsent()) return never;
         auto const deadline = out_.unsent_since() + write_timeout_;
-        if (now >= deadline) end_ = session_end::abort;
-        return deadline;
+        if (now < deadline) return deadline;
+        end_ = session_end::abort;
+        return never;
     }
 
     [[nodiscard]] session_end end() const noexcept { return end_; }

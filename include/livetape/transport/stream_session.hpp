@@ -75,7 +75,9 @@ public:
     void feed(std::span<char>, time_point) noexcept {}
 
     /// A browser that leaves closes both directions; a half-closed stream has no reader to keep.
-    void end_of_input(time_point) noexcept { end_ = session_end::abort; }
+    void end_of_input(time_point) noexcept {
+        if (end_ == session_end::none) end_ = session_end::abort;
+    }
 
     void gather(write_batch& batch, time_point now);
     void settle(write_batch& batch, std::size_t written, time_point now) {
@@ -166,6 +168,8 @@ void stream_session<Format>::open(session_context const& context, http::request_
     lane += "Cache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\nConnection: close\r\n";
     lane += endpoint_.cross_origin_fields(head);
     http::append_end_of_head(lane);
+    // The cursor after a gap must not arrive without the notice of the gap.
+    lane += gaps;
     // A quiet stream must be resumable before its first event. With a snapshot under way the
     // positions are not reached yet; its events bring their own.
     auto const cursor = has_snapshot ? std::string{} : reached();
@@ -174,7 +178,6 @@ void stream_session<Format>::open(session_context const& context, http::request_
         format_.append_start(lane, cursor, options.sse_retry + jitter);
     else if (!cursor.empty())
         format_.append_cursor(lane, cursor);
-    lane += gaps;
 }
 
 template <stream_format Format>
@@ -211,7 +214,7 @@ void stream_session<Format>::gather(write_batch& batch, time_point now) {
             batch.add(trailer_);
         }
     }
-    if (!batch.empty()) out_.begin_write(now);
+    out_.begin_write(batch, now);
 }
 
 template <stream_format Format>
@@ -229,7 +232,9 @@ time_point stream_session<Format>::wake(time_point now) {
         format_.append_heartbeat(out_.lane());
         last_written_ = now;
     }
-    if (end_ == session_end::none) next = std::min(next, last_written_ + options.heartbeat_interval);
+    // While something is unsent, a heartbeat has no point and no deadline.
+    if (end_ == session_end::none && !out_.has_unsent())
+        next = std::min(next, last_written_ + options.heartbeat_interval);
     return next;
 }
 

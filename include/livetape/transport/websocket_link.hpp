@@ -55,10 +55,15 @@ public:
     [[nodiscard]] bool is_open() const noexcept { return state_ == state::open; }
 
     /// Takes received bytes; calls `on_message(item)` for each text or binary message while open.
+    ///
+    /// A message that makes a reply while more than `reply_bytes_max` of replies wait already ends
+    /// the connection; one reply alone may be larger.
     template <class OnMessage>
     void feed(std::span<char> bytes, time_point now, OnMessage&& on_message) {
-        last_received_ = now;
-        for (;;) {
+        // Once we are closing, nothing but the peer's close frame makes the wait longer.
+        if (is_open()) last_received_ = now;
+        while (is_open() || state_ == state::closing) {
+            auto const waiting = out.reply_bytes();
             auto const item = reader_.next(bytes);
             using kind = websocket::message_reader::item_kind;
             switch (item.kind) {
@@ -74,7 +79,7 @@ public:
             case kind::close: answer_close(item.close_code); break;
             case kind::failed: fail(item.failure); break;
             }
-            if (out.reply_bytes() > endpoint_.options().reply_bytes_max && is_open())
+            if (waiting > endpoint_.options().reply_bytes_max && out.reply_bytes() > waiting && is_open())
                 fail(error::control_flood);
         }
     }
@@ -94,7 +99,9 @@ public:
         last_received_ = now;
     }
 
-    void end_of_input() noexcept { state_ = state::ended; }
+    void end_of_input() noexcept {
+        if (is_open() || state_ == state::closing) state_ = state::ended;
+    }
 
     /// Pings and times out; answers when to be woken next.
     [[nodiscard]] time_point wake(time_point now) {

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <livetape/transport/encodings.hpp>
 #include <livetape/transport/session.hpp>
@@ -28,21 +30,27 @@ public:
 
     void feed(std::span<char> bytes, time_point now) {
         link_.feed(bytes, now, [&](auto const& message) {
-            if (!is_raw_) obey(message);
+            if (!is_raw_) obey(message, now);
         });
         if (!link_.is_open()) cursors_.clear();
     }
 
-    void end_of_input(time_point) noexcept { link_.end_of_input(); }
+    void end_of_input(time_point) noexcept {
+        link_.end_of_input();
+        cursors_.clear();
+    }
 
     void gather(write_batch& batch, time_point now) {
         if (!link_.is_open()) link_.out.gather_replies(batch);
         else link_.out.gather(batch, cursors_, [&](auto const& missed) { return report_gap(missed, now); });
-        if (!batch.empty()) link_.out.begin_write(now);
+        link_.out.begin_write(batch, now);
+        has_events_in_flight_ = batch.event_count() > 0;
     }
 
     void settle(write_batch& batch, std::size_t written, time_point now) {
         link_.out.settle(batch, written, now);
+        has_events_in_flight_ = false;
+        if (!deferred_.empty()) obey_deferred();
     }
 
     [[nodiscard]] time_point wake(time_point now) {
@@ -62,7 +70,9 @@ private:
     websocket_session(session_context const& context, http::request_head const& head,
                       detail::websocket_opening&& opening);
 
-    void obey(websocket::message_reader::item const& message);
+    void obey(websocket::message_reader::item const& message, time_point now);
+    void obey(command const& from);
+    void obey_deferred();
     void subscribe_by_command(command const& from);
     void unsubscribe(command const& from);
     void publish(command const& from);
@@ -77,7 +87,10 @@ private:
     websocket_link link_;
     subscriber cursors_;
     std::string identity_;
+    std::vector<command> deferred_;
+    std::size_t deferred_bytes_ = 0; ///< of the messages that the deferred commands came in
     bool is_raw_ = false;
+    bool has_events_in_flight_ = false;
 };
 
 /// The WebSocket transport. A plain GET of its paths is answered with 426.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <utility>
 
 namespace livetape {
 
@@ -12,7 +13,8 @@ struct websocket_opening {
         auto const prefix = websocket_transport::raw_prefix;
         is_raw = path.starts_with(prefix);
         auto& endpoint = context.endpoint;
-        refused.what = has_body(head) ? error::bad_content_length : endpoint.admit(head, identity);
+        refused.what = websocket::check_handshake(head);
+        if (!refused) refused.what = has_body(head) ? error::bad_content_length : endpoint.admit(head, identity);
         if (refused) return;
         refused = request.parse(head, is_raw ? path.substr(prefix.size()) : std::string_view{}, false,
                                 endpoint.options().channels_per_session_max);
@@ -21,8 +23,7 @@ struct websocket_opening {
             refused = {error::bad_query, "a raw path takes one channel"};
             return;
         }
-        std::shared_ptr<channel> found;
-        refused = find_channel(endpoint, request.channels().front(), found);
+        refused = check_subscribe(endpoint, identity, request.channels().front());
     }
 
     std::string identity;
@@ -55,12 +56,29 @@ inline websocket_session::websocket_session(session_context const& context, http
     }
 }
 
-inline void websocket_session::obey(websocket::message_reader::item const& message) {
+inline void websocket_session::obey(websocket::message_reader::item const& message, time_point now) {
     if (message.kind != websocket::message_reader::item_kind::text)
         return reply_error(error::bad_message, "commands are JSON text, not binary messages", {});
     command from;
     auto const failure = parse_command(message.payload, from);
     if (failure.what != error::none) return reply_error(failure.what, failure.detail, from.id);
+    // What of the events in flight the client gets is known when the write ends; an unsubscription
+    // waits for it, so that its reply names the last one, and so do the commands that follow it.
+    bool const waits = from.what == command::kind::unsubscribe || !deferred_.empty();
+    if (!has_events_in_flight_ || !waits || from.what == command::kind::publish) return obey(from);
+    deferred_bytes_ += message.payload.size();
+    if (deferred_bytes_ > link_.endpoint().options().reply_bytes_max)
+        return link_.close(error::control_flood, {}, now);
+    deferred_.push_back(std::move(from));
+}
+
+inline void websocket_session::obey_deferred() {
+    for (auto const& from : std::exchange(deferred_, {}))
+        if (link_.is_open()) obey(from);
+    deferred_bytes_ = 0;
+}
+
+inline void websocket_session::obey(command const& from) {
     switch (from.what) {
     case command::kind::subscribe: return subscribe_by_command(from);
     case command::kind::unsubscribe: return unsubscribe(from);
@@ -85,9 +103,10 @@ inline refusal_reason websocket_session::subscribe_to(std::string_view channel, 
         return refused;
     if (is_raw_) return opened.missed ? refusal_reason{error::gap} : refusal_reason{};
     std::string json;
-    append_subscribed(json, channel, id, {added->source().epoch(), opened.next_offset - 1}, opened.is_recovered);
+    append_subscribed(json, channel, id, added->reached(), opened.is_recovered);
     reply(json);
     if (opened.missed) {
+        link_.endpoint().errors().count(error::gap);
         json.clear();
         append_gap(json, channel, *opened.missed);
         reply(json);
@@ -106,8 +125,9 @@ inline void websocket_session::unsubscribe(command const& from) {
 
 inline void websocket_session::publish(command const& from) {
     position at;
-    auto const refused = publish_from_client(link_.endpoint(), identity_, from.channel, from.payload,
-                                                       {from.key, from.payload_is}, at);
+    auto refused = check_publish(link_.endpoint(), identity_, from.channel);
+    if (!refused)
+        refused = publish_from_client(link_.endpoint(), from.channel, from.payload, {from.key, from.payload_is}, at);
     if (refused) return reply_error(refused.what, refused.detail, from.id);
     std::string json;
     append_published(json, from.channel, from.id, at);
