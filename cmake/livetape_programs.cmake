@@ -12,11 +12,14 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
         target_link_options(livetape_own INTERFACE -fsanitize=${LIVETAPE_SANITIZE})
     endif()
 endif()
-foreach(component IN ITEMS tls deflate)
-    if(TARGET livetape::${component})
-        target_link_libraries(livetape_own INTERFACE livetape::${component})
-    endif()
-endforeach()
+
+# Links the optional components that this machine has to a program that may use them all.
+function(livetape_link_components target scope)
+    foreach(component IN ITEMS tls deflate)
+        target_link_libraries(${target} ${scope}
+            $<TARGET_NAME_IF_EXISTS:livetape::${component}>)
+    endforeach()
+endfunction()
 
 # Drops the files whose dependency this machine does not have from the list named `list_name`.
 function(livetape_drop_unavailable list_name)
@@ -28,9 +31,12 @@ function(livetape_drop_unavailable list_name)
     set(${list_name} "${${list_name}}" PARENT_SCOPE)
 endfunction()
 
+# Programs with a command line of their own read it with CLI11.
+find_package(CLI11 QUIET)
+
 # Adds the programs of a folder: each .cpp file is one, named like the file; a folder that holds a
 # main.cpp or a file of its own name is one program of all its files. Targets are called like the
-# program with `prefix` in front.
+# program with `prefix` in front. What needs CLI11 is left out where there is none.
 function(livetape_add_programs prefix)
     file(GLOB sources CONFIGURE_DEPENDS *.cpp */*.cpp)
     livetape_drop_unavailable(sources)
@@ -48,8 +54,23 @@ function(livetape_add_programs prefix)
     endforeach()
     list(REMOVE_DUPLICATES programs)
     foreach(program IN LISTS programs)
+        set(has_command_line FALSE)
+        foreach(source IN LISTS sources_of_${program})
+            file(STRINGS "${source}" command_line REGEX "^#include <CLI/" LIMIT_COUNT 1)
+            if(command_line)
+                set(has_command_line TRUE)
+            endif()
+        endforeach()
+        if(has_command_line AND NOT TARGET CLI11::CLI11)
+            message(STATUS "${program}: not built, CLI11 was not found")
+            continue()
+        endif()
         add_executable(${prefix}${program} ${sources_of_${program}})
-        target_link_libraries(${prefix}${program} PRIVATE livetape_own)
+        target_link_libraries(${prefix}${program} PRIVATE
+            livetape_own $<TARGET_NAME_IF_EXISTS:CLI11::CLI11>)
+        if(program MATCHES "tls|deflate")
+            livetape_link_components(${prefix}${program} PRIVATE)
+        endif()
         set_target_properties(${prefix}${program} PROPERTIES
             OUTPUT_NAME ${program}
             RUNTIME_OUTPUT_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}")
