@@ -18,7 +18,7 @@ import { Inbox } from './inbox.mjs';
 import { deferred } from './wait.mjs';
 
 /// The address of a transport's path with what it asks for in the query.
-export function address(url, path, { channels = ['ticks'], cursor, snapshot, ...others } = {}) {
+export function address(url, path, { channels = ['ticks'], cursor, snapshot, interval, ...others } = {}) {
     const query = new URLSearchParams({ channel: channels.join(','), ...others });
     if (cursor) query.set('cursor', cursor);
     if (snapshot) query.set('snapshot', '1');
@@ -197,9 +197,10 @@ class StreamCollector extends FetchCollector {
 }
 
 /// Polls with fetch, one after the other.
-/// @param wait  seconds that the server may keep a request
+/// @param wait  seconds that the server may keep a request; with 0 there is a pause of `interval` ms
+///              after an answer without events
 class PollCollector extends FetchCollector {
-    constructor(url, options, wait) {
+    constructor(url, { interval = 10, ...options }, wait) {
         super(options);
         let request = { ...options, wait };
         // Without a cursor a client first asks for one: of the state, or of now.
@@ -217,7 +218,8 @@ class PollCollector extends FetchCollector {
                 this.inbox.push(...(answer.gaps ?? []), ...answer.events);
                 this.open();
                 request = { ...options, snapshot: false, cursor: this.cursor, wait };
-                if (wait === 0 && answer.events.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+                if (wait === 0 && answer.events.length === 0)
+                    await new Promise((resolve) => setTimeout(resolve, interval));
             }
         });
     }

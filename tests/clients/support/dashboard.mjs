@@ -35,7 +35,8 @@ export async function refusedDashboard(...options) {
 
 /// Starts it on a port that the system chooses, unless the options name one.
 export async function startDashboard(...options) {
-    const child = start(['--port', '0', ...options], ['ignore', 'pipe', 'inherit']);
+    const port = options.includes('--port') ? [] : ['--port', '0'];
+    const child = start([...port, ...options], ['ignore', 'pipe', 'inherit']);
     const exited = once(child, 'exit');
     const lines = createInterface({ input: child.stdout });
     const failed = exited.then(([code, signal]) => {

@@ -34,7 +34,6 @@ async function coverage(collector, first, last) {
 
 export function deliveryCases(name) {
     const connect = transports[name];
-    const isPoll = name.includes('poll');
 
     describe(name, () => {
         let hub;
@@ -163,11 +162,11 @@ export function deliveryCases(name) {
 
         test('two hundred connections get the same events', async () => {
             const channels = newChannels();
-            const collectors = numbers(1, 200).map(() => connect(hub.url, { channels }));
+            const collectors = numbers(1, 200).map(() => connect(hub.url, { channels, interval: 400 }));
             await Promise.all(collectors.map(({ opened }) => opened));
-            await publisher.burst(channels[0], 1, 10);
+            await publisher.burst(channels[0], 1, 4);
             for (const collector of collectors) {
-                assert.deepEqual(offsets(await collector.take(10)), numbers(1, 10));
+                assert.deepEqual(offsets(await collector.take(4)), numbers(1, 4));
                 collector.cut();
             }
         });
@@ -239,9 +238,9 @@ export function deliveryCases(name) {
             await hub.stop();
         });
 
-        // 15 MB are more than the kernel takes in for a reader that stands still.
+        // 9 MB are more than the kernel takes in for a reader that stands still.
         const padding = 'x'.repeat(30_000);
-        const eventCount = 500;
+        const eventCount = 300;
         for (const [what, keptBytes] of [['gets everything later', 64 << 20], ['gets gaps and what is kept', 1 << 20]]) {
             test(`a reader that stands still ${what}`, async () => {
                 const hub = await startHub({ bytes: keptBytes });
@@ -254,7 +253,6 @@ export function deliveryCases(name) {
                 proxy.resume();
                 const found = await coverage(collector, 1, eventCount);
                 assert.equal(found.gaps > 0, keptBytes < eventCount * padding.length, JSON.stringify(found));
-                if (isPoll && found.gaps === 0) assert.equal(found.events, eventCount);
                 collector.cut();
                 publisher.close();
                 await proxy.close();

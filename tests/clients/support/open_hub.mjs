@@ -20,10 +20,12 @@ export async function startHub(retain = {}) {
     const limits = Object.entries(retain).flatMap(([what, limit]) => [`--retain-${what}`, `${limit}`]);
     const child = spawn(program, ['--port', '0', ...limits], { stdio: ['ignore', 'pipe', 'inherit'] });
     running.add(child);
+    // `once` rejects if the program cannot be started.
     const exited = once(child, 'exit').then(([code, signal]) => {
         running.delete(child);
         return { code, signal };
     });
+    exited.catch(() => {});
     const failed = exited.then(({ code, signal }) => {
         throw new Error(`${program} ended with ${signal ?? code} before it listened`);
     });
