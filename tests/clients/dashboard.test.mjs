@@ -105,11 +105,30 @@ describe('live_dashboard', () => {
     });
 });
 
+/// What a page shows of its four lanes.
+const lanesOf = (page) => {
+    const lane = (name) => page.locator(`[data-transport="${name}"]`);
+    const shown = (name, field) => lane(name).locator(`[data-field="${field}"]`).textContent();
+    const number = async (name, field) => Number((await shown(name, field)).replaceAll(',', ''));
+    return {
+        lane,
+        shown,
+        number,
+        state: (name) => lane(name).getAttribute('data-state'),
+        async isWhole(name) {
+            assert.equal(await number(name, 'missing'), 0, `${name} lost nothing`);
+            assert.equal(await number(name, 'doubled'), 0, `${name} doubled nothing`);
+        },
+    };
+};
+const eventually = (condition, what) => until(condition, what, patience);
+
 describe('live_dashboard in Chromium', { skip: noBrowser }, () => {
     let dashboard;
     let browser;
     let page;
     let faults;
+    let lane, shown, number, state, isWhole;
 
     before(async () => {
         // Fast, so that there soon is something to alert about.
@@ -119,22 +138,14 @@ describe('live_dashboard in Chromium', { skip: noBrowser }, () => {
             colorScheme: 'light',
         });
         ({ page, faults } = await browser.open(dashboard.url));
+        ({ lane, shown, number, state, isWhole } = lanesOf(page));
     });
     after(async () => {
         await browser?.close();
         await dashboard?.stop();
     });
 
-    const eventually = (condition, what) => until(condition, what, patience);
     const pixels = (selector) => page.locator(selector).evaluate((canvas) => canvas.toDataURL());
-    const lane = (name) => page.locator(`[data-transport="${name}"]`);
-    const shown = (name, field) => lane(name).locator(`[data-field="${field}"]`).textContent();
-    const number = async (name, field) => Number((await shown(name, field)).replaceAll(',', ''));
-    const state = (name) => lane(name).getAttribute('data-state');
-    const isWhole = async (name) => {
-        assert.equal(await number(name, 'missing'), 0, `${name} lost nothing`);
-        assert.equal(await number(name, 'doubled'), 0, `${name} doubled nothing`);
-    };
 
     for (const chart of ['#cpu canvas', '#network canvas', '#disk canvas', '#candles canvas'])
         test(`the chart ${chart} moves`, async () => {
@@ -261,4 +272,29 @@ describe('live_dashboard in Chromium', { skip: noBrowser }, () => {
     });
 
     test('nothing went wrong in the page', () => assert.deepEqual(faults, []));
+
+    test('every transport comes back after the server was started anew', async () => {
+        let again = await startDashboard();
+        const { page: other } = await browser.open(again.url);
+        const lanes = lanesOf(other);
+        await other.getByRole('button', { name: 'quotes', exact: true }).click();
+        for (const name of names)
+            await eventually(
+                async () => (await lanes.number(name, 'received')) > 0,
+                `${name} live`,
+            );
+        await again.stop();
+        for (const name of names)
+            await eventually(async () => (await lanes.state(name)) !== 'live', `${name} lost`);
+        const before = await Promise.all(names.map((name) => lanes.number(name, 'received')));
+        again = await startDashboard('--port', again.port);
+        for (const [i, name] of names.entries()) {
+            const isBack = async () => (await lanes.number(name, 'received')) > before[i] + 30;
+            await eventually(isBack, `${name} back`);
+            assert.equal(await lanes.state(name), 'live');
+            await lanes.isWhole(name);
+        }
+        await other.close();
+        await again.stop();
+    });
 });

@@ -16,11 +16,7 @@ export function addAlert(list, { t, what, of, state, value, limit, unit }) {
     add('span', 'alert-state', state);
     add('b', 'alert-what', `${of} ${what}`);
     add('time', 'alert-time', timeOfDay(t));
-    add(
-        'span',
-        'alert-value',
-        `${value.toFixed(1)} ${unit}, ${limits[state]} ${limit} ${unit}`,
-    );
+    add('span', 'alert-value', `${value.toFixed(1)} ${unit}, ${limits[state]} ${limit} ${unit}`);
     list.prepend(entry);
     while (list.children.length > shownMax) list.lastElementChild.remove();
 }

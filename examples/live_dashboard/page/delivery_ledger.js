@@ -1,11 +1,12 @@
-// Keeps the books of one subscription: events have offsets 1, 2, 3 … without holes, so each one is
-// the next, missing some before it, or one that was there already.
+// Keeps the books of one subscription: events have offsets 1, 2, 3 … without holes, so each one
+// is the next, or some before it are missing, or it was there already.
 
 export class DeliveryLedger {
     received = 0;
     missing = 0;
     doubled = 0;
     lastOffset = null;
+    #announced = 0; // holes up to here were announced as another life of the channel
 
     note(offset) {
         this.received += 1;
@@ -13,12 +14,14 @@ export class DeliveryLedger {
             this.doubled += 1;
             return;
         }
-        if (this.lastOffset !== null) this.missing += offset - this.lastOffset - 1;
+        const known = Math.max(this.lastOffset ?? offset - 1, this.#announced);
+        this.missing += Math.max(0, offset - known - 1);
         this.lastOffset = offset;
     }
 
-    /** The channel began a new life: its offsets start at 1 again. */
-    restart() {
+    /** The channel began a new life, whose events up to an offset are not ours to miss. */
+    restart(upTo) {
         this.lastOffset = null;
+        this.#announced = upTo;
     }
 }

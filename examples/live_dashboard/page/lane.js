@@ -18,6 +18,7 @@ export class Lane {
     #clock;
     #cursor = 'now';
     #staleness = new SlidingWindow(windowMilliseconds);
+    #updates = new SlidingWindow(windowMilliseconds);
     #bytes = new SlidingWindow(windowMilliseconds);
     #requests = new SlidingWindow(windowMilliseconds);
     #openedAt = 0;
@@ -57,7 +58,7 @@ export class Lane {
         this.#transport = null;
         this.state = 'cut';
         this.resumed = null;
-        for (const window of [this.#staleness, this.#bytes, this.#requests]) window.clear();
+        for (const window of this.#windows) window.clear();
         this.lastStaleness = null;
     }
 
@@ -68,12 +69,16 @@ export class Lane {
         this.open();
     }
 
+    get #windows() {
+        return [this.#staleness, this.#updates, this.#bytes, this.#requests];
+    }
+
     /** What there is to show, at most for the last ten seconds. */
     measure() {
         const now = performance.now();
-        for (const window of [this.#staleness, this.#bytes, this.#requests]) window.trim(now);
+        for (const window of this.#windows) window.trim(now);
         const seconds = Math.max(1, Math.min(windowMilliseconds, now - this.#openedAt) / 1000);
-        const updates = this.#staleness.count;
+        const updates = this.#updates.count;
         return {
             staleness: spread(this.#staleness.values),
             updatesPerSecond: updates / seconds,
@@ -89,10 +94,12 @@ export class Lane {
 
     #delivered(events, bytes) {
         const time = performance.now();
+        if (events.length > 0) this.#clock.heard(events.at(-1).data.t);
         const now = this.#clock.now();
         this.#bytes.add(time, bytes);
         for (const event of events) {
             const staleness = now - event.data.t;
+            this.#updates.add(time, 1);
             this.ledger.note(event.offset);
             this.recent.push({ time: now, staleness });
             // What was published during the cut is late because of the cut, not of the transport.
@@ -107,7 +114,7 @@ export class Lane {
     }
 
     #missed(gap) {
-        if (gap.reason === 'epoch') this.ledger.restart();
+        if (gap.reason === 'epoch') this.ledger.restart(gap.to);
     }
 
     #lost() {

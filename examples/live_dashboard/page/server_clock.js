@@ -12,6 +12,11 @@ export class ServerClock {
         return performance.now() + this.#offset;
     }
 
+    /** A message of the server's cannot be from the future: if it seems to, this clock is late. */
+    heard(published) {
+        this.#offset = Math.max(this.#offset, published - performance.now());
+    }
+
     /** Asks a few times; the fastest answer is wrong by less than half of its round trip. */
     async synchronise(rounds = 5) {
         let fastest = Infinity;

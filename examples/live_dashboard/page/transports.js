@@ -16,7 +16,7 @@ const query = (channel, parameters) => new URLSearchParams({ channel, ...paramet
 /** `new WebSocket` and an URL that names the channel: a complete client. */
 export class WebSocketTransport {
     static title = 'WebSocket';
-    static how = 'One connection, the server pushes';
+    static how = 'The server pushes';
 
     #socket = null;
     #epoch = '';
@@ -66,7 +66,7 @@ export class WebSocketTransport {
 /** EventSource comes back by itself and then names the last event that it had. */
 export class EventStreamTransport {
     static title = 'SSE';
-    static how = 'One answer that never ends';
+    static how = 'One endless answer';
 
     #source = null;
 
@@ -152,7 +152,7 @@ class PollTransport {
 
 export class LongPollTransport extends PollTransport {
     static title = 'Long-poll';
-    static how = 'Asks again after each answer';
+    static how = 'Asks after each answer';
 
     async run(signal) {
         await this.poll(0, signal); // at once, to learn where the channel is
@@ -162,7 +162,7 @@ export class LongPollTransport extends PollTransport {
 
 export class ShortPollTransport extends PollTransport {
     static title = 'Short-poll';
-    static how = 'Asks once a second';
+    static how = 'Asks every second';
 
     async run(signal) {
         const interval = 1000;
