@@ -15,6 +15,8 @@ inline simdjson::dom::parser& json_parser() {
 /// Whether the text is exactly one JSON value (RFC 8259) with numbers that fit 64 bits or a double.
 [[nodiscard]] inline bool is_json(std::string_view text) {
     simdjson::dom::element ignored;
+    // The parser copies its input, also when there is none to copy from.
+    if (text.empty()) return false;
     return json_parser().parse(text.data(), text.size()).get(ignored) == simdjson::SUCCESS;
 }
 

@@ -72,7 +72,8 @@ private:
             if (auto const channel = text(name)) read_.channel = *channel;
         }
         for (auto const* name : {"presence", "history"})
-            if (has(name)) fail(error::unsupported, std::string{name} + " is not offered by this server");
+            if (has(name))
+                fail(error::unsupported, std::string{name} + " is not offered by this server");
         if (found != 1)
             fail(error::bad_message, "send an object with exactly one of \"subscribe\", "
                                      "\"unsubscribe\" and \"publish\", naming a channel");
@@ -82,13 +83,16 @@ private:
         if (auto const mode = text("mode"); mode && *mode != "every")
             fail(error::unsupported, "the only mode that this server offers is \"every\"");
         for (auto const* name : {"rate", "keys"})
-            if (has(name)) fail(error::unsupported, '"' + std::string{name} + "\" is not offered by this server");
+            if (has(name))
+                fail(error::unsupported,
+                     '"' + std::string{name} + "\" is not offered by this server");
     }
 
     void read_subscribe() {
         if (auto const cursor = text("cursor")) read_.cursor = *cursor;
         auto const snapshot = object_.at_key("snapshot");
-        if (snapshot.error() == simdjson::SUCCESS && snapshot.get(read_.has_snapshot) != simdjson::SUCCESS)
+        if (snapshot.error() == simdjson::SUCCESS &&
+            snapshot.get(read_.has_snapshot) != simdjson::SUCCESS)
             fail(error::bad_message, "\"snapshot\" must be true or false");
     }
 
@@ -96,7 +100,8 @@ private:
         if (auto const key = text("key")) read_.key = *key;
         auto const encoded = text("data64");
         if (has("data") == encoded.has_value()) {
-            fail(error::bad_message, "a publish needs either \"data\" (any JSON) or \"data64\" (base64)");
+            fail(error::bad_message,
+                 "a publish needs either \"data\" (any JSON) or \"data64\" (base64)");
         } else if (!encoded) {
             read_.payload = raw_data();
         } else if (decode_base64(*encoded, read_.payload)) {
@@ -130,10 +135,12 @@ private:
 } // namespace detail
 
 inline command_failure parse_command(std::string_view message, command& read) {
+    if (message.empty()) return {error::bad_json, "not JSON: the message is empty"};
     simdjson::dom::object object;
     auto const parsed = detail::json_parser().parse(message.data(), message.size());
     if (parsed.error() != simdjson::SUCCESS)
-        return {error::bad_json, std::string{"not JSON: "} + simdjson::error_message(parsed.error())};
+        return {error::bad_json,
+                std::string{"not JSON: "} + simdjson::error_message(parsed.error())};
     if (parsed.get(object) != simdjson::SUCCESS) return {error::bad_json, "send a JSON object"};
     return detail::command_reader{object, message, read}.run();
 }
