@@ -41,8 +41,10 @@ inline constexpr channel_options short_memory{.log_bytes_max = 8u << 10, .log_ev
 
 /// A hub with a fixed seed, an endpoint on it and the dispatcher of one shard.
 struct world {
-    explicit world(live_options live = {}, channel_options channels = {}, std::size_t channels_max = 100)
-        : source{channels, {channels_max, 7, read_virtual_now}}, endpoint{source, std::move(live)} {}
+    explicit world(live_options live = {}, channel_options channels = {},
+                   std::size_t channels_max = 100)
+        : source{channels, {channels_max, 7, read_virtual_now}}, endpoint{source, std::move(live)} {
+    }
 
     hub source;
     live_endpoint endpoint;
@@ -54,10 +56,12 @@ struct world {
 
     /// Lets every session that has something due write.
     void run() {
-        while (wakes.run(16)) {}
+        while (wakes.run(16)) {
+        }
     }
 
-    std::uint64_t publish(std::string_view channel, std::string_view payload, publish_options options = {}) {
+    std::uint64_t publish(std::string_view channel, std::string_view payload,
+                          publish_options options = {}) {
         auto const offset = source.publish(channel, payload, options);
         run();
         return offset;
@@ -68,7 +72,8 @@ struct world {
     /// Sum of all counters but those named: what else went wrong.
     [[nodiscard]] std::uint64_t count_all() const {
         std::uint64_t sum = 0;
-        for (std::size_t i = 0; i < error_count; ++i) sum += endpoint.errors()[static_cast<error>(i)];
+        for (std::size_t i = 0; i < error_count; ++i)
+            sum += endpoint.errors()[static_cast<error>(i)];
         return sum;
     }
 
@@ -86,17 +91,18 @@ class session_driver {
 public:
     template <class... Arguments>
     explicit session_driver(Arguments&&... arguments) : on{std::forward<Arguments>(arguments)...} {
-        on.cursors().on_ready([](void* self) noexcept { static_cast<session_driver*>(self)->flush(); }, this);
+        on.cursors().on_ready(
+            [](void* self) noexcept { static_cast<session_driver*>(self)->flush(); }, this);
     }
     session_driver(session_driver const&) = delete;
     session_driver& operator=(session_driver const&) = delete;
 
     Session on;
-    std::string received;               ///< what the peer has got
+    std::string received; ///< what the peer has got
     std::size_t piece_bytes = unlimited;
     std::size_t window = unlimited;
     time_point wakes_at = never;
-    bool is_over = false;               ///< nothing goes either way any more
+    bool is_over = false; ///< nothing goes either way any more
     bool is_aborted = false;
 
     /// Starts as a connection does: asks the session and writes what it has.
@@ -189,7 +195,9 @@ private:
         if (!is_whole || on.end() != session_end::none) pump();
     }
 
-    [[nodiscard]] bool cannot_write() const { return is_in_flight_ || (is_blocked_ && window == 0); }
+    [[nodiscard]] bool cannot_write() const {
+        return is_in_flight_ || (is_blocked_ && window == 0);
+    }
 
     void set_writing() { on.cursors().set_writing(is_in_flight_ || is_blocked_); }
 
@@ -229,10 +237,11 @@ private:
     bool is_blocked_ = false; // the stream took less than all, and will say when it takes more
 };
 
-/// Connects a client to a session of the live paths; the target's path is the path below the prefix.
+/// Connects a client to a session of the live paths, whose prefix the target does not have.
 template <session Session>
 std::unique_ptr<session_driver<Session>> connect(world& to, http::request_head const& head,
-                                                 std::size_t piece_bytes = unlimited, std::size_t window = unlimited) {
+                                                 std::size_t piece_bytes = unlimited,
+                                                 std::size_t window = unlimited) {
     auto driver = std::make_unique<session_driver<Session>>(to.context(), head, head.path());
     driver->piece_bytes = piece_bytes;
     driver->window = window;
@@ -253,7 +262,9 @@ struct response {
     }
     [[nodiscard]] std::string code() const {
         auto const begin = body.find("\"code\":\"");
-        return begin == std::string::npos ? "" : body.substr(begin + 8, body.find('"', begin + 8) - begin - 8);
+        return begin == std::string::npos
+                   ? ""
+                   : body.substr(begin + 8, body.find('"', begin + 8) - begin - 8);
     }
 };
 
@@ -298,11 +309,11 @@ inline response only_response(std::string_view bytes) {
 /// What a WebSocket client got: the handshake's answer and the messages after it.
 struct websocket_inbox {
     response handshake;
-    std::vector<std::string> messages;  ///< text and binary
+    std::vector<std::string> messages; ///< text and binary
     std::vector<websocket::message_reader::item_kind> kinds;
     std::vector<std::string> pings, pongs;
-    std::string order;                  ///< of all: m message, i ping, o pong, c close
-    int close_code = 0;                 ///< 0: no close frame
+    std::string order;  ///< of all: m message, i ping, o pong, c close
+    int close_code = 0; ///< 0: no close frame
     std::string close_reason;
 };
 
@@ -324,7 +335,10 @@ inline websocket_inbox read_websocket(std::string_view bytes) {
         if (item.kind == kind::none) break;
         REQUIRE(item.kind != kind::failed);
         CHECK(inbox.close_code == 0);
-        inbox.order += item.kind == kind::ping ? 'i' : item.kind == kind::pong ? 'o' : item.kind == kind::close ? 'c' : 'm';
+        inbox.order += item.kind == kind::ping    ? 'i'
+                       : item.kind == kind::pong  ? 'o'
+                       : item.kind == kind::close ? 'c'
+                                                  : 'm';
         if (item.kind == kind::text || item.kind == kind::binary) {
             inbox.messages.emplace_back(item.payload);
             inbox.kinds.push_back(item.kind);
@@ -349,7 +363,7 @@ struct sse_inbox {
     std::vector<message> messages;
     std::string last_event_id;
     std::optional<std::chrono::milliseconds> retry;
-    std::string stream;                 ///< the stream as it came
+    std::string stream; ///< the stream as it came
 };
 
 inline sse_inbox read_sse(std::string_view bytes) {
@@ -363,7 +377,8 @@ inline sse_inbox read_sse(std::string_view bytes) {
     sse::parser parser{{std::size_t{1} << 30, std::size_t{1} << 30}};
     sse::event found;
     while (parser.next(bytes, found) == parse_status::done)
-        inbox.messages.push_back({std::string{found.type}, std::string{found.data}, std::string{found.last_event_id}});
+        inbox.messages.push_back(
+            {std::string{found.type}, std::string{found.data}, std::string{found.last_event_id}});
     REQUIRE(parser.failure() == error::none);
     inbox.last_event_id = parser.last_event_id();
     inbox.retry = parser.reconnection_time();
@@ -371,7 +386,8 @@ inline sse_inbox read_sse(std::string_view bytes) {
 }
 
 /// A client's frames, masked.
-inline std::string masked(std::string_view payload, websocket::opcode code = websocket::opcode::text) {
+inline std::string masked(std::string_view payload,
+                          websocket::opcode code = websocket::opcode::text) {
     std::string bytes;
     websocket::append_masked_frame(bytes, code, payload, {0x12, 0x34, 0x56, 0x78});
     return bytes;
@@ -383,17 +399,23 @@ inline std::string masked_close(std::uint16_t code, std::string_view reason = {}
 }
 
 /// A request for a WebSocket connection.
-inline http::request_head handshake(std::string_view target, std::initializer_list<http::header_field> more = {}) {
-    http::request_head head{"GET", target, {{"Host", "example.com"}, {"Upgrade", "websocket"},
-                                            {"Connection", "Upgrade"}, {"Sec-WebSocket-Version", "13"},
-                                            {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}}};
+inline http::request_head handshake(std::string_view target,
+                                    std::initializer_list<http::header_field> more = {}) {
+    http::request_head head{"GET",
+                            target,
+                            {{"Host", "example.com"},
+                             {"Upgrade", "websocket"},
+                             {"Connection", "Upgrade"},
+                             {"Sec-WebSocket-Version", "13"},
+                             {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}}};
     for (auto const& field : more) head.add_field(field.name, field.value);
     return head;
 }
 
 /// A request of the live paths, whose prefix is cut off already.
 inline http::request_head request(std::string_view method, std::string_view target,
-                                  std::initializer_list<http::header_field> fields = {}, int minor_version = 1) {
+                                  std::initializer_list<http::header_field> fields = {},
+                                  int minor_version = 1) {
     http::request_head head{method, target, {{"Host", "example.com"}}, minor_version};
     for (auto const& field : fields) head.add_field(field.name, field.value);
     return head;

@@ -75,7 +75,8 @@ private:
         for (auto count = below(6); count > 0; --count) {
             auto const& to = logs_[below(logs_.size())];
             std::string const payload(below(300) == 0 ? below(70'000) : below(50), 'p');
-            world_.source.publish(to.name, payload, {{}, below(3) == 0 ? payload_kind::binary : payload_kind::text});
+            world_.source.publish(to.name, payload,
+                                  {{}, below(3) == 0 ? payload_kind::binary : payload_kind::text});
             if (below(3) != 0) world_.run();
         }
     }
@@ -98,7 +99,8 @@ private:
     void take(std::string_view event) {
         auto const name = member(event, "channel");
         auto const offset = std::stoull(member(event, "offset"));
-        auto const log = std::find_if(logs_.begin(), logs_.end(), [&](auto const& l) { return l.name == name; });
+        auto const log =
+            std::find_if(logs_.begin(), logs_.end(), [&](auto const& l) { return l.name == name; });
         REQUIRE(log != logs_.end());
         if (offset <= log->got.size()) {
             ++repeated;
@@ -142,8 +144,9 @@ private:
     void over_sse() {
         // Half of the time as a browser comes back by itself: the cursor of its first connection in
         // the address, the last event ID beside it.
-        auto const head = below(2) == 0 ? request("GET", target("/sse"))
-                                        : request("GET", target("/sse") + "&x", {{"Last-Event-ID", cursor()}});
+        auto const head =
+            below(2) == 0 ? request("GET", target("/sse"))
+                          : request("GET", target("/sse") + "&x", {{"Last-Event-ID", cursor()}});
         auto const stream = connect<sse_session>(world_, head);
         rough_ride(*stream);
         if (stream->received.find("\r\n\r\n") == std::string::npos) return;
@@ -174,7 +177,8 @@ private:
         REQUIRE(answer.status == 200);
         REQUIRE(answer.body.find("gaps") == std::string::npos);
         std::string_view rest = answer.body;
-        for (auto at = rest.find(R"({"channel")"); at != std::string_view::npos; at = rest.find(R"({"channel")", 1)) {
+        for (auto at = rest.find(R"({"channel")"); at != std::string_view::npos;
+             at = rest.find(R"({"channel")", 1)) {
             rest.remove_prefix(at);
             take(rest);
         }
@@ -197,7 +201,8 @@ private:
 
 } // namespace
 
-TEST_CASE("transport/delivery: a client that changes transports loses nothing and gets nothing twice") {
+TEST_CASE(
+    "transport/delivery: a client that changes transports loses nothing and gets nothing twice") {
     for (std::uint32_t seed = 1; seed <= 25; ++seed) {
         INFO("seed ", seed);
         roaming_client client{seed, 1, {.log_bytes_max = 64u << 20}};

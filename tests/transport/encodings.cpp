@@ -46,8 +46,10 @@ struct vector {
 };
 
 vector const vectors[] = {
-    {"an object", payload_kind::json, "", R"({"a":1})", R"({"channel":"ticks","offset":121,"data":{"a":1}})"},
-    {"a key", payload_kind::json, "AAPL", "7", R"({"channel":"ticks","offset":121,"key":"AAPL","data":7})"},
+    {"an object", payload_kind::json, "", R"({"a":1})",
+     R"({"channel":"ticks","offset":121,"data":{"a":1}})"},
+    {"a key", payload_kind::json, "AAPL", "7",
+     R"({"channel":"ticks","offset":121,"key":"AAPL","data":7})"},
     {"a key to escape", payload_kind::json, "a\"\\b\n", "null",
      R"({"channel":"ticks","offset":121,"key":"a\"\\b\n","data":null})"},
     {"pretty-printed JSON", payload_kind::json, "", "{\n  \"a\": [1,\n    2]\n}",
@@ -58,7 +60,8 @@ vector const vectors[] = {
     {"text beyond ASCII", payload_kind::text, "", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
      "{\"channel\":\"ticks\",\"offset\":121,\"data\":\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"}"},
     {"empty text", payload_kind::text, "", "", R"({"channel":"ticks","offset":121,"data":""})"},
-    {"bytes", payload_kind::binary, "k", "\x00\xff\n"sv, R"({"channel":"ticks","offset":121,"key":"k","data64":"AP8K"})"},
+    {"bytes", payload_kind::binary, "k", "\x00\xff\n"sv,
+     R"({"channel":"ticks","offset":121,"key":"k","data64":"AP8K"})"},
     {"no bytes", payload_kind::binary, "", "", R"({"channel":"ticks","offset":121,"data64":""})"},
 };
 
@@ -112,7 +115,8 @@ TEST_CASE("transport/encodings: a WebSocket frame holds the envelope, at each si
     CHECK(websocket::message_reader{websocket::role::client}.next(input).kind == item_kind::text);
 }
 
-TEST_CASE("transport/encodings: an SSE block gives its reader the envelope back [WHATWG HTML 9.2.6]") {
+TEST_CASE(
+    "transport/encodings: an SSE block gives its reader the envelope back [WHATWG HTML 9.2.6]") {
     struct expectation {
         std::string bytes, id, data;
     };
@@ -127,9 +131,10 @@ TEST_CASE("transport/encodings: an SSE block gives its reader the envelope back 
         }
         // A reader joins lines with LF, whatever stood between them.
         if (auto const at = raw.find('\r'); at != std::string::npos) raw.erase(at, 1);
-        for (auto const& e : {expectation{encode<sse_json_encoder>(event), "11-121", std::string{v.envelope}},
-                              expectation{encode<sse_shared_encoder>(event), "", std::string{v.envelope}},
-                              expectation{encode<sse_raw_encoder>(event), "11-121", raw}}) {
+        for (auto const& e :
+             {expectation{encode<sse_json_encoder>(event), "11-121", std::string{v.envelope}},
+              expectation{encode<sse_shared_encoder>(event), "", std::string{v.envelope}},
+              expectation{encode<sse_raw_encoder>(event), "11-121", raw}}) {
             for (std::size_t cut = 0; cut <= e.bytes.size(); ++cut) {
                 sse::parser parser;
                 sse::event found;
@@ -148,7 +153,8 @@ TEST_CASE("transport/encodings: an SSE block gives its reader the envelope back 
 
 TEST_CASE("transport/encodings: an element of a list is the envelope after a comma") {
     for (auto const& v : vectors)
-        CHECK(encode<json_list_encoder>(make_event(v.payload, v.kind, v.key)) == ',' + std::string{v.envelope});
+        CHECK(encode<json_list_encoder>(make_event(v.payload, v.kind, v.key)) ==
+              ',' + std::string{v.envelope});
 }
 
 TEST_CASE("transport/encodings: a wrong estimate of size costs memory, not bytes") {

@@ -30,10 +30,12 @@ static_assert(transport<publish_transport>);
 std::unique_ptr<poll_driver> open_poll(world& w, std::string_view query,
                                        std::initializer_list<http::header_field> fields = {},
                                        std::size_t piece_bytes = unlimited) {
-    return connect<poll_session>(w, request("GET", "/poll?" + std::string{query}, fields), piece_bytes);
+    return connect<poll_session>(w, request("GET", "/poll?" + std::string{query}, fields),
+                                 piece_bytes);
 }
 
-response poll(world& w, std::string_view query, std::initializer_list<http::header_field> fields = {},
+response poll(world& w, std::string_view query,
+              std::initializer_list<http::header_field> fields = {},
               std::size_t piece_bytes = unlimited) {
     auto const driver = open_poll(w, query, fields, piece_bytes);
     CHECK(driver->is_over);
@@ -59,7 +61,8 @@ std::unique_ptr<publish_driver> open_publish(world& w, std::string_view query,
 /// Publishes with Content-Length; the type is left out if it is empty.
 response publish(world& w, std::string_view query, std::string_view type, std::string_view body,
                  std::size_t fed_bytes = unlimited) {
-    auto head = request("POST", "/publish?" + std::string{query}, {{"Content-Length", std::to_string(body.size())}});
+    auto head = request("POST", "/publish?" + std::string{query},
+                        {{"Content-Length", std::to_string(body.size())}});
     if (!type.empty()) head.add_field("Content-Type", type);
     auto const driver = connect<publish_session>(w, head);
     driver->send(body, fed_bytes);
@@ -83,7 +86,8 @@ TEST_CASE("transport/poll_session: the transports take their paths and no others
     CHECK_FALSE(publish_transport::matches(head, "/publish/a"));
 }
 
-TEST_CASE("transport/poll_session: a short-poll without cursor answers the state, with one the changes since") {
+TEST_CASE("transport/poll_session: a short-poll without cursor answers the state, with one the "
+          "changes since") {
     for (auto const size : write_sizes) {
         world w;
         w.publish("quotes", "1", {"A"});
@@ -94,11 +98,14 @@ TEST_CASE("transport/poll_session: a short-poll without cursor answers the state
         CHECK(state.field("Content-Type") == "application/json");
         CHECK(state.field("Connection").empty());
         CHECK(state.field("ETag") == '"' + w.cursor("quotes", 3) + '"');
-        CHECK(state.body == "{\"cursor\":\"" + w.cursor("quotes", 3) + "\",\"events\":["
-                            R"({"channel":"quotes","offset":2,"key":"B","data":2},)"
-                            R"({"channel":"quotes","offset":3,"key":"A","data":3}]})" "\n");
+        CHECK(state.body == "{\"cursor\":\"" + w.cursor("quotes", 3) +
+                                "\",\"events\":["
+                                R"({"channel":"quotes","offset":2,"key":"B","data":2},)"
+                                R"({"channel":"quotes","offset":3,"key":"A","data":3}]})"
+                                "\n");
         fill(w, "quotes", 2);
-        auto const changes = poll(w, "channel=quotes&wait=0&cursor=" + member(state.body, "cursor"), {}, size);
+        auto const changes =
+            poll(w, "channel=quotes&wait=0&cursor=" + member(state.body, "cursor"), {}, size);
         CHECK(offsets_in(changes.body) == range(4, 5));
         CHECK(poll(w, "channel=quotes&cursor=" + w.cursor("quotes", 5)).body ==
               "{\"cursor\":\"" + w.cursor("quotes", 5) + "\",\"events\":[]}\n");
@@ -109,7 +116,8 @@ TEST_CASE("transport/poll_session: a short-poll without cursor answers the state
     CHECK(offsets_in(poll(w, "channel=ticks&cursor=oldest").body) == range(1, 3));
     CHECK(offsets_in(poll(w, "channel=ticks&cursor=now").body).empty());
     w.source.open("empty");
-    CHECK(poll(w, "channel=empty").body == "{\"cursor\":\"" + w.cursor("empty", 0) + "\",\"events\":[]}\n");
+    CHECK(poll(w, "channel=empty").body ==
+          "{\"cursor\":\"" + w.cursor("empty", 0) + "\",\"events\":[]}\n");
     CHECK(w.count_all() == 0);
 }
 
@@ -129,25 +137,29 @@ TEST_CASE("transport/poll_session: a long-poll waits for the next event") {
         }
         // With a snapshot or a cursor that is behind there is nothing to wait for.
         CHECK(offsets_in(poll(w, "channel=ticks&wait=25&snapshot=1").body) == range(5, 5));
-        CHECK(offsets_in(poll(w, "channel=ticks&wait=25&cursor=" + w.cursor("ticks", 2)).body) == range(3, 5));
+        CHECK(offsets_in(poll(w, "channel=ticks&wait=25&cursor=" + w.cursor("ticks", 2)).body) ==
+              range(3, 5));
     }
 }
 
-TEST_CASE("transport/poll_session: a wait that ends answers without events, at the time and not before") {
+TEST_CASE(
+    "transport/poll_session: a wait that ends answers without events, at the time and not before") {
     world w{{.poll_wait_max = 2500ms}};
     fill(w, "ticks", 2);
     struct wait_vector {
         char const* wait;
         std::chrono::milliseconds expected;
     };
-    for (auto const& v : {wait_vector{"1", 1000ms}, wait_vector{"2", 2000ms}, wait_vector{"3", 2500ms},
-                          wait_vector{"4294967295", 2500ms}}) {
-        auto const waiting = open_poll(w, "channel=ticks&wait=" + std::string{v.wait} + "&cursor=" + w.cursor("ticks", 2));
+    for (auto const& v : {wait_vector{"1", 1000ms}, wait_vector{"2", 2000ms},
+                          wait_vector{"3", 2500ms}, wait_vector{"4294967295", 2500ms}}) {
+        auto const waiting = open_poll(w, "channel=ticks&wait=" + std::string{v.wait} +
+                                              "&cursor=" + w.cursor("ticks", 2));
         waiting->advance(v.expected - 1ms);
         CHECK_FALSE(waiting->is_over);
         waiting->advance(1ms);
         CHECK(waiting->is_over);
-        CHECK(only_response(waiting->received).body == "{\"cursor\":\"" + w.cursor("ticks", 2) + "\",\"events\":[]}\n");
+        CHECK(only_response(waiting->received).body ==
+              "{\"cursor\":\"" + w.cursor("ticks", 2) + "\",\"events\":[]}\n");
     }
     for (auto const* wrong : {"4294967296", "-1", "1.5", "", "x"}) {
         auto const refused = poll(w, "channel=ticks&wait=" + std::string{wrong});
@@ -156,7 +168,8 @@ TEST_CASE("transport/poll_session: a wait that ends answers without events, at t
     }
 }
 
-TEST_CASE("transport/poll_session: a wake-up for an event that was read before is no reason to answer") {
+TEST_CASE(
+    "transport/poll_session: a wake-up for an event that was read before is no reason to answer") {
     world w;
     w.source.open("ticks");
     auto const first = open_poll(w, "channel=ticks&wait=25");
@@ -174,18 +187,23 @@ TEST_CASE("transport/poll_session: gaps stand beside the events") {
     world w{{}, {.log_events_max = 5}};
     fill(w, "ticks", 100);
     auto const old = poll(w, "channel=ticks&cursor=" + w.cursor("ticks", 10));
-    CHECK(old.body == "{\"cursor\":\"" + w.cursor("ticks", 100) + "\",\"gaps\":["
-                      R"({"gap":"ticks","from":11,"to":99,"reason":"retention"}],"events":[)"
-                      R"({"channel":"ticks","offset":100,"data":99}]})" "\n");
+    CHECK(old.body == "{\"cursor\":\"" + w.cursor("ticks", 100) +
+                          "\",\"gaps\":["
+                          R"({"gap":"ticks","from":11,"to":99,"reason":"retention"}],"events":[)"
+                          R"({"channel":"ticks","offset":100,"data":99}]})"
+                          "\n");
     // A long-poll does not wait with a gap in hand.
     fill(w, "other", 3);
     auto const foreign = poll(w, "channel=ticks,other&wait=25&cursor=ticks~1-1!other~1-1");
     CHECK(foreign.body.find(R"("gaps":[{"gap":"ticks","from":1,"to":99,"reason":"epoch"},)"
-                            R"({"gap":"other","from":1,"to":2,"reason":"epoch"}])") != std::string::npos);
+                            R"({"gap":"other","from":1,"to":2,"reason":"epoch"}])") !=
+          std::string::npos);
     CHECK(w.count(error::gap) == 3);
     // A gap is never answered with 304, whatever the client says it has.
     auto const tag = old.field("ETag");
-    CHECK(poll(w, "channel=ticks&cursor=" + w.cursor("ticks", 10), {{"If-None-Match", tag}}).status == 200);
+    CHECK(
+        poll(w, "channel=ticks&cursor=" + w.cursor("ticks", 10), {{"If-None-Match", tag}}).status ==
+        200);
 }
 
 TEST_CASE("transport/poll_session: several channels share one cursor") {
@@ -206,7 +224,8 @@ TEST_CASE("transport/poll_session: several channels share one cursor") {
     CHECK(offsets_in(poll(w, "channel=a,c&cursor=" + member(changes.body, "cursor")).body).empty());
 }
 
-TEST_CASE("transport/poll_session: an answer is limited, and the cursor says where the next one goes on") {
+TEST_CASE("transport/poll_session: an answer is limited, and the cursor says where the next one "
+          "goes on") {
     world w{{.poll_events_max = 10, .poll_bytes_max = 1000}};
     fill(w, "ticks", 35);
     for (auto const limit : {1u, 9u, 10u, 11u, 4294967295u}) {
@@ -214,7 +233,8 @@ TEST_CASE("transport/poll_session: an answer is limited, and the cursor says whe
         auto cursor = w.cursor("ticks", 0);
         for (int polls = 0; got.size() < 35; ++polls) {
             REQUIRE(polls < 40);
-            auto const part = poll(w, "channel=ticks&limit=" + std::to_string(limit) + "&cursor=" + cursor);
+            auto const part =
+                poll(w, "channel=ticks&limit=" + std::to_string(limit) + "&cursor=" + cursor);
             auto const offsets = offsets_in(part.body);
             CHECK(offsets.size() <= std::min(limit, 10u));
             got.insert(got.end(), offsets.begin(), offsets.end());
@@ -236,13 +256,15 @@ TEST_CASE("transport/poll_session: an answer is limited, and the cursor says whe
     }
 }
 
-TEST_CASE("transport/poll_session: a snapshot that is cut by the limit is continued by its cursor") {
+TEST_CASE(
+    "transport/poll_session: a snapshot that is cut by the limit is continued by its cursor") {
     world w;
     for (int i = 0; i < 30; ++i) w.publish("quotes", std::to_string(i), {std::to_string(i % 10)});
     std::vector<std::uint64_t> got;
     std::string cursor;
     for (int polls = 0; polls < 4; ++polls) {
-        auto const part = poll(w, "channel=quotes&limit=3" + (cursor.empty() ? "" : "&cursor=" + cursor));
+        auto const part =
+            poll(w, "channel=quotes&limit=3" + (cursor.empty() ? "" : "&cursor=" + cursor));
         for (auto const offset : offsets_in(part.body)) got.push_back(offset);
         cursor = member(part.body, "cursor");
     }
@@ -282,7 +304,8 @@ TEST_CASE("transport/poll_session: an unchanged answer is 304 [RFC 9110 13.1.2]"
         CAPTURE(v.query);
         CAPTURE(v.if_none_match);
         for (auto const size : write_sizes) {
-            auto const r = poll(w, "channel=ticks" + v.query, {{"If-None-Match", v.if_none_match}}, size);
+            auto const r =
+                poll(w, "channel=ticks" + v.query, {{"If-None-Match", v.if_none_match}}, size);
             CHECK(r.status == v.status);
             CHECK(r.field("ETag") == tag);
             if (v.status != 304) continue;
@@ -301,7 +324,8 @@ TEST_CASE("transport/poll_session: an unchanged answer is 304 [RFC 9110 13.1.2]"
 
     // One that begins now had an event with this very tag the last time, and has none this time.
     for (auto const* from : {"", "&cursor=now"}) {
-        auto const now = open_poll(w, "channel=ticks&wait=5" + std::string{from}, {{"If-None-Match", '"' + w.cursor("ticks", 4) + '"'}});
+        auto const now = open_poll(w, "channel=ticks&wait=5" + std::string{from},
+                                   {{"If-None-Match", '"' + w.cursor("ticks", 4) + '"'}});
         now->advance(5s);
         CHECK(only_response(now->received).status == 200);
     }
@@ -332,9 +356,10 @@ TEST_CASE("transport/poll_session: the stream is closed when it cannot carry ano
         char const* name;
         http::request_head head;
     };
-    for (auto const& v : {last_request{"close", request("GET", "/poll?channel=ticks", {{"Connection", "close"}})},
-                          last_request{"a body", request("GET", "/poll?channel=ticks", {{"Content-Length", "3"}})},
-                          last_request{"HTTP/1.0", request("GET", "/poll?channel=ticks", {}, 0)}}) {
+    for (auto const& v :
+         {last_request{"close", request("GET", "/poll?channel=ticks", {{"Connection", "close"}})},
+          last_request{"a body", request("GET", "/poll?channel=ticks", {{"Content-Length", "3"}})},
+          last_request{"HTTP/1.0", request("GET", "/poll?channel=ticks", {}, 0)}}) {
         CAPTURE(v.name);
         auto const driver = connect<poll_session>(w, v.head);
         driver->on.feed({}, virtual_now);
@@ -342,7 +367,8 @@ TEST_CASE("transport/poll_session: the stream is closed when it cannot carry ano
         CHECK(only_response(driver->received).status == 200);
         CHECK(only_response(driver->received).field("Connection") == "close");
     }
-    auto const half_closed = connect<poll_session>(w, request("GET", "/poll?channel=ticks"), unlimited, 0);
+    auto const half_closed =
+        connect<poll_session>(w, request("GET", "/poll?channel=ticks"), unlimited, 0);
     half_closed->end_input();
     half_closed->open_window();
     CHECK(half_closed->on.end() == session_end::close);
@@ -360,8 +386,10 @@ TEST_CASE("transport/poll_session: a stopping server answers who waits and close
     waiting->shut_down();
     CHECK(waiting->on.end() == session_end::close);
     CHECK(only_response(waiting->received).field("Connection") == "close");
-    CHECK(only_response(waiting->received).body == "{\"cursor\":\"" + w.cursor("ticks", 1) + "\",\"events\":[]}\n");
-    auto const answered = connect<poll_session>(w, request("GET", "/poll?channel=ticks"), unlimited, 10);
+    CHECK(only_response(waiting->received).body ==
+          "{\"cursor\":\"" + w.cursor("ticks", 1) + "\",\"events\":[]}\n");
+    auto const answered =
+        connect<poll_session>(w, request("GET", "/poll?channel=ticks"), unlimited, 10);
     answered->shut_down();
     answered->open_window();
     CHECK(answered->on.end() == session_end::close);
@@ -371,7 +399,8 @@ TEST_CASE("transport/poll_session: a stopping server answers who waits and close
 TEST_CASE("transport/poll_session: a client that does not take its answer is cut off") {
     world w;
     fill(w, "ticks", 1);
-    auto const stuck = connect<poll_session>(w, request("GET", "/poll?channel=ticks"), unlimited, 10);
+    auto const stuck =
+        connect<poll_session>(w, request("GET", "/poll?channel=ticks"), unlimited, 10);
     stuck->advance(29'999ms);
     CHECK_FALSE(stuck->is_over);
     stuck->advance(1ms);
@@ -389,8 +418,10 @@ TEST_CASE("transport/poll_session: refusals have a status, a reason and a counte
     std::vector<refused> const table = {
         {"POST", request("POST", "/poll?channel=ticks"), 405, error::method_not_allowed},
         {"HEAD", request("HEAD", "/poll?channel=ticks"), 405, error::method_not_allowed},
-        {"origin", request("GET", "/poll?channel=ticks", {{"Origin", "null"}}), 403, error::origin_refused},
-        {"connect", request("GET", "/poll?channel=ticks", {{"Refuse", "me"}}), 403, error::not_authorized},
+        {"origin", request("GET", "/poll?channel=ticks", {{"Origin", "null"}}), 403,
+         error::origin_refused},
+        {"connect", request("GET", "/poll?channel=ticks", {{"Refuse", "me"}}), 403,
+         error::not_authorized},
         {"subscribe", request("GET", "/poll?channel=secret"), 403, error::not_authorized},
         {"no channel", request("GET", "/poll"), 400, error::bad_query},
         {"name", request("GET", "/poll?channel=.a"), 400, error::bad_channel_name},
@@ -415,7 +446,8 @@ TEST_CASE("transport/poll_session: refusals have a status, a reason and a counte
             auto const driver = connect<poll_session>(w, v.head, size);
             driver->send("a body that nobody reads");
             std::string_view received = driver->received;
-            auto const r = v.head.method() == "HEAD" ? take_head(received) : only_response(received);
+            auto const r =
+                v.head.method() == "HEAD" ? take_head(received) : only_response(received);
             CHECK(r.status == v.status);
             CHECK(r.code() == (v.head.method() == "HEAD" ? "" : describe(v.what).name));
             if (v.head.method() == "HEAD") CHECK(received.empty());
@@ -441,12 +473,15 @@ TEST_CASE("transport/publish_session: Content-Type says what a payload is") {
     std::vector<publication> const table = {
         {"channel=chat", "application/json", "{\"a\": [1,\n2]}", "\"data\":{\"a\": [1,\n2]}}"},
         {"channel=chat&key=k", "Application/JSON; charset=utf-8", "1", R"("key":"k","data":1})"},
-        {"channel=chat", "text/plain", "say \"hi\"\n\xc3\xa4", "\"data\":\"say \\\"hi\\\"\\n\xc3\xa4\"}"},
+        {"channel=chat", "text/plain", "say \"hi\"\n\xc3\xa4",
+         "\"data\":\"say \\\"hi\\\"\\n\xc3\xa4\"}"},
         {"channel=chat", "TEXT/csv;header=absent", "a,b", R"("data":"a,b"})"},
         {"channel=chat", "text/plain", "", R"("data":""})"},
-        {"channel=chat", "application/octet-stream", std::string("\0\xff\n", 3), R"("data64":"AP8K"})"},
+        {"channel=chat", "application/octet-stream", std::string("\0\xff\n", 3),
+         R"("data64":"AP8K"})"},
         {"channel=chat", "", "x", R"("data64":"eA=="})"},
-        {"channel=chat&key=%C3%A4+%22", "text/plain", "x", "\"key\":\"\xc3\xa4 \\\"\",\"data\":\"x\"}"},
+        {"channel=chat&key=%C3%A4+%22", "text/plain", "x",
+         "\"key\":\"\xc3\xa4 \\\"\",\"data\":\"x\"}"},
     };
     for (auto const fed : write_sizes) {
         world w{open_to_publishers()};
@@ -458,8 +493,8 @@ TEST_CASE("transport/publish_session: Content-Type says what a payload is") {
             ++offset;
             CHECK(r.status == 200);
             CHECK(r.field("Content-Type") == "application/json");
-            CHECK(r.body == R"({"published":"chat","offset":)" + std::to_string(offset) + R"(,"cursor":")" +
-                                w.cursor("chat", offset) + "\"}\n");
+            CHECK(r.body == R"({"published":"chat","offset":)" + std::to_string(offset) +
+                                R"(,"cursor":")" + w.cursor("chat", offset) + "\"}\n");
             auto const event = poll(w, "channel=chat&cursor=" + w.cursor("chat", offset - 1)).body;
             CHECK(event.find(v.event) != std::string::npos);
         }
@@ -467,18 +502,23 @@ TEST_CASE("transport/publish_session: Content-Type says what a payload is") {
     }
 }
 
-TEST_CASE("transport/publish_session: a chunked body is joined, and what follows it is the next request's [RFC 9112 7.1]") {
+TEST_CASE("transport/publish_session: a chunked body is joined, and what follows it is the next "
+          "request's [RFC 9112 7.1]") {
     for (auto const fed : write_sizes) {
         world w{open_to_publishers()};
         w.source.open("chat");
-        auto const driver = open_publish(w, "channel=chat", {{"Transfer-Encoding", "chunked"}, {"Content-Type", "text/plain"}});
+        auto const driver = open_publish(
+            w, "channel=chat", {{"Transfer-Encoding", "chunked"}, {"Content-Type", "text/plain"}});
         driver->send("3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\nTrailer: t\r\n\r\n", fed);
         CHECK(only_response(driver->received).status == 200);
         CHECK(driver->on.end() == session_end::handback);
         CHECK(poll(w, "channel=chat").body.find(R"("data":"abc0123456789")") != std::string::npos);
 
         auto const pipelined = connect<publish_session>(
-            w, request("POST", "/publish?channel=chat", {{"Content-Length", "2"}, {"Content-Type", "text/plain"}}), unlimited, 0);
+            w,
+            request("POST", "/publish?channel=chat",
+                    {{"Content-Length", "2"}, {"Content-Type", "text/plain"}}),
+            unlimited, 0);
         pipelined->send("okGET / HTTP/1.1\r\n\r\n", fed);
         pipelined->open_window();
         CHECK(pipelined->on.end() == session_end::handback);
@@ -487,23 +527,29 @@ TEST_CASE("transport/publish_session: a chunked body is joined, and what follows
     }
 }
 
-TEST_CASE("transport/publish_session: Expect: 100-continue is answered before the body, unless it is refused [RFC 9110 10.1.1]") {
+TEST_CASE("transport/publish_session: Expect: 100-continue is answered before the body, unless it "
+          "is refused [RFC 9110 10.1.1]") {
     world w{open_to_publishers()};
     w.source.open("chat");
-    auto const driver = open_publish(w, "channel=chat", {{"Content-Length", "1"}, {"Content-Type", "text/plain"},
-                                                         {"Expect", "100-continue"}});
+    auto const driver = open_publish(
+        w, "channel=chat",
+        {{"Content-Length", "1"}, {"Content-Type", "text/plain"}, {"Expect", "100-continue"}});
     CHECK(driver->received == "HTTP/1.1 100 Continue\r\n\r\n");
     driver->send("x");
     std::string_view rest = driver->received;
     CHECK(take_head(rest).status == 100);
     CHECK(only_response(rest).status == 200);
-    auto const without_body = open_publish(w, "channel=chat", {{"Content-Type", "text/plain"}, {"Expect", "100-continue"}});
+    auto const without_body = open_publish(
+        w, "channel=chat", {{"Content-Type", "text/plain"}, {"Expect", "100-continue"}});
     CHECK(only_response(without_body->received).status == 200);
-    auto const too_large = open_publish(w, "channel=chat", {{"Content-Length", "9999999"}, {"Expect", "100-continue"}});
+    auto const too_large = open_publish(
+        w, "channel=chat", {{"Content-Length", "9999999"}, {"Expect", "100-continue"}});
     CHECK(only_response(too_large->received).status == 413);
-    auto const not_allowed = open_publish(w, "channel=secret", {{"Content-Length", "1"}, {"Expect", "100-continue"}});
+    auto const not_allowed =
+        open_publish(w, "channel=secret", {{"Content-Length", "1"}, {"Expect", "100-continue"}});
     CHECK(only_response(not_allowed->received).status == 403);
-    auto const unknown = open_publish(w, "channel=chat", {{"Content-Length", "1"}, {"Expect", "magic"}});
+    auto const unknown =
+        open_publish(w, "channel=chat", {{"Content-Length", "1"}, {"Expect", "magic"}});
     CHECK(only_response(unknown->received).status == 417);
     CHECK(w.count(error::expectation_failed) == 1);
 }
@@ -516,34 +562,45 @@ TEST_CASE("transport/publish_session: refusals have a status, a reason and a cou
         error what;
     };
     auto const post = [](std::string_view query, std::string_view type, std::size_t length) {
-        return request("POST", "/publish?" + std::string{query}, {{"Content-Type", type}, {"Content-Length", std::to_string(length)}});
+        return request("POST", "/publish?" + std::string{query},
+                       {{"Content-Type", type}, {"Content-Length", std::to_string(length)}});
     };
     std::string const long_key(256, 'k');
     std::vector<refused> const table = {
         {"GET", request("GET", "/publish?channel=chat"), "", error::method_not_allowed},
         {"PUT", request("PUT", "/publish?channel=chat"), "", error::method_not_allowed},
         {"HEAD", request("HEAD", "/publish?channel=chat"), "", error::method_not_allowed},
-        {"origin", request("POST", "/publish?channel=chat", {{"Origin", "https://evil.example"}}), "", error::origin_refused},
-        {"connect", request("POST", "/publish?channel=chat", {{"Refuse", "me"}}), "", error::not_authorized},
+        {"origin", request("POST", "/publish?channel=chat", {{"Origin", "https://evil.example"}}),
+         "", error::origin_refused},
+        {"connect", request("POST", "/publish?channel=chat", {{"Refuse", "me"}}), "",
+         error::not_authorized},
         {"publish", post("channel=secret", "text/plain", 3), "abc", error::not_authorized},
         {"no channel", post("", "text/plain", 3), "abc", error::bad_query},
         {"two channels", post("channel=a&channel=b", "text/plain", 3), "abc", error::bad_query},
         {"escape", post("channel=%x", "text/plain", 3), "abc", error::bad_query},
         {"key not UTF-8", post("channel=chat&key=%ff", "text/plain", 3), "abc", error::bad_query},
-        {"long key", post("channel=chat&key=" + long_key, "text/plain", 3), "abc", error::payload_too_large},
+        {"long key", post("channel=chat&key=" + long_key, "text/plain", 3), "abc",
+         error::payload_too_large},
         {"name", post("channel=a%20b", "text/plain", 3), "abc", error::bad_channel_name},
         {"unknown", post("channel=nowhere", "text/plain", 3), "abc", error::unknown_channel},
         {"no JSON", post("channel=chat", "application/json", 3), "{a}", error::bad_payload},
         {"empty JSON", post("channel=chat", "application/json", 0), "", error::bad_payload},
         {"two JSON values", post("channel=chat", "application/json", 3), "1 2", error::bad_payload},
-        {"JSON not UTF-8", post("channel=chat", "application/json", 3), "\"\xff\"", error::bad_payload},
+        {"JSON not UTF-8", post("channel=chat", "application/json", 3), "\"\xff\"",
+         error::bad_payload},
         {"text not UTF-8", post("channel=chat", "text/plain", 3), "a\xc3(", error::bad_payload},
-        {"payload", post("channel=chat", "text/plain", 21), std::string(21, 'x'), error::payload_too_large},
-        {"body", post("channel=chat", "text/plain", 101), std::string(101, 'x'), error::body_too_large},
-        {"chunks", request("POST", "/publish?channel=chat", {{"Transfer-Encoding", "chunked"}}), "65\r\n", error::body_too_large},
-        {"bad chunk", request("POST", "/publish?channel=chat", {{"Transfer-Encoding", "chunked"}}), "x\r\n", error::bad_transfer_encoding},
-        {"coding", request("POST", "/publish?channel=chat", {{"Transfer-Encoding", "gzip"}}), "", error::bad_transfer_encoding},
-        {"length", request("POST", "/publish?channel=chat", {{"Content-Length", "x"}}), "", error::bad_content_length},
+        {"payload", post("channel=chat", "text/plain", 21), std::string(21, 'x'),
+         error::payload_too_large},
+        {"body", post("channel=chat", "text/plain", 101), std::string(101, 'x'),
+         error::body_too_large},
+        {"chunks", request("POST", "/publish?channel=chat", {{"Transfer-Encoding", "chunked"}}),
+         "65\r\n", error::body_too_large},
+        {"bad chunk", request("POST", "/publish?channel=chat", {{"Transfer-Encoding", "chunked"}}),
+         "x\r\n", error::bad_transfer_encoding},
+        {"coding", request("POST", "/publish?channel=chat", {{"Transfer-Encoding", "gzip"}}), "",
+         error::bad_transfer_encoding},
+        {"length", request("POST", "/publish?channel=chat", {{"Content-Length", "x"}}), "",
+         error::bad_content_length},
         {"trailer", request("POST", "/publish?channel=chat", {{"Transfer-Encoding", "chunked"}}),
          "0\r\nt:" + std::string(5000, 'x'), error::head_too_large},
     };
@@ -582,7 +639,8 @@ TEST_CASE("transport/publish_session: refusals have a status, a reason and a cou
     options.message_bytes_max = 20;
     world w{options, {.payload_bytes_max = 20}};
     w.source.open("chat");
-    CHECK(publish(w, "channel=chat&key=" + long_key.substr(1), "text/plain", std::string(20, 'x')).status == 200);
+    CHECK(publish(w, "channel=chat&key=" + long_key.substr(1), "text/plain", std::string(20, 'x'))
+              .status == 200);
 }
 
 TEST_CASE("transport/publish_session: clients create channels only where they may") {
@@ -619,21 +677,26 @@ TEST_CASE("transport/publish_session: a body that does not come is answered with
     CHECK(w.source.open("chat").last_offset() == 0);
 }
 
-TEST_CASE("transport/publish_session: pages of allowed origins may publish after they asked [Fetch 3.2.2]") {
+TEST_CASE("transport/publish_session: pages of allowed origins may publish after they asked [Fetch "
+          "3.2.2]") {
     auto options = open_to_publishers();
     options.origins = http::origin_policy{{"https://app.example"}};
     world w{options};
     w.source.open("chat");
     auto const asked = connect<publish_session>(
-        w, request("OPTIONS", "/publish?channel=chat", {{"Origin", "https://app.example"}, {"Access-Control-Request-Method", "POST"}}));
+        w, request("OPTIONS", "/publish?channel=chat",
+                   {{"Origin", "https://app.example"}, {"Access-Control-Request-Method", "POST"}}));
     auto const preflight = only_response(asked->received);
     CHECK(preflight.status == 204);
     CHECK(preflight.field("Access-Control-Allow-Origin") == "https://app.example");
     CHECK(preflight.field("Access-Control-Allow-Methods") == "POST");
     CHECK(preflight.field("Access-Control-Allow-Headers") == "Content-Type, Authorization");
-    auto const done = open_publish(w, "channel=chat", {{"Origin", "https://app.example"}, {"Content-Type", "text/plain"}});
-    CHECK(only_response(done->received).field("Access-Control-Allow-Origin") == "https://app.example");
-    auto const refused = connect<publish_session>(w, request("OPTIONS", "/publish", {{"Origin", "https://evil.example"}}));
+    auto const done = open_publish(
+        w, "channel=chat", {{"Origin", "https://app.example"}, {"Content-Type", "text/plain"}});
+    CHECK(only_response(done->received).field("Access-Control-Allow-Origin") ==
+          "https://app.example");
+    auto const refused = connect<publish_session>(
+        w, request("OPTIONS", "/publish", {{"Origin", "https://evil.example"}}));
     CHECK(only_response(refused->received).status == 403);
     CHECK(w.count_all() == 1);
 }
@@ -648,7 +711,8 @@ TEST_CASE("transport/publish_session: the stream goes back, or is closed if it m
     stopping->shut_down();
     stopping->send("x");
     CHECK(stopping->on.end() == session_end::close);
-    auto const pipelining = connect<publish_session>(w, request("POST", "/publish?channel=chat"), unlimited, 0);
+    auto const pipelining =
+        connect<publish_session>(w, request("POST", "/publish?channel=chat"), unlimited, 0);
     pipelining->send(std::string(1 << 20, 'x'));
     CHECK_FALSE(pipelining->is_over);
     pipelining->send("x");

@@ -38,7 +38,9 @@ struct response_driver : session_driver<response_session> {
 std::size_t const write_sizes[] = {1, 7, unlimited};
 
 struct line_encoder {
-    static void encode(event_view const& event, std::string& out) { out.append(event.payload).append("\n"); }
+    static void encode(event_view const& event, std::string& out) {
+        out.append(event.payload).append("\n");
+    }
     static std::size_t overhead(event_view const&) { return 1; }
 };
 
@@ -65,7 +67,8 @@ TEST_CASE("transport/request_session: a head goes back to the driver with what c
     CHECK(w.count_all() == 0);
 }
 
-TEST_CASE("transport/request_session: a bad head is answered with its status and counted [RFC 9112]") {
+TEST_CASE(
+    "transport/request_session: a bad head is answered with its status and counted [RFC 9112]") {
     struct bad_head {
         std::string text;
         error what;
@@ -76,9 +79,11 @@ TEST_CASE("transport/request_session: a bad head is answered with its status and
         {"GET / HTTP/1.1\r\nHost x\r\n\r\n", error::bad_header_field},
         {"GET / HTTP/1.1\r\n\r\n", error::bad_host},
         {"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: y\r\n\r\n", error::bad_content_length},
-        {"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", error::bad_transfer_encoding},
+        {"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n",
+         error::bad_transfer_encoding},
         {"GET /" + std::string(100, 'a') + " HTTP/1.1\r\nHost: x\r\n\r\n", error::target_too_long},
-        {"GET / HTTP/1.1\r\nHost: x\r\nA: " + std::string(500, 'a') + "\r\n\r\n", error::head_too_large},
+        {"GET / HTTP/1.1\r\nHost: x\r\nA: " + std::string(500, 'a') + "\r\n\r\n",
+         error::head_too_large},
     };
     request_options options;
     options.head = {400, 100, 10};
@@ -105,7 +110,8 @@ TEST_CASE("transport/request_session: a bad head is answered with its status and
     }
 }
 
-TEST_CASE("transport/request_session: a slow head is answered with 408, a silent connection closed") {
+TEST_CASE(
+    "transport/request_session: a slow head is answered with 408, a silent connection closed") {
     world w;
     request_options const options;
     request_driver silent{w, options};
@@ -139,7 +145,8 @@ TEST_CASE("transport/request_session: a slow head is answered with 408, a silent
     CHECK(w.count(error::stalled) == 1);
 }
 
-TEST_CASE("transport/request_session: the client's end and the server's stop end it without a word") {
+TEST_CASE(
+    "transport/request_session: the client's end and the server's stop end it without a word") {
     world w;
     request_options const options;
     request_driver gone{w, options};
@@ -160,7 +167,8 @@ TEST_CASE("transport/request_session: the client's end and the server's stop end
     CHECK_FALSE(refused.is_aborted);
 }
 
-TEST_CASE("transport/response_session: a response is written whole, and the stream goes back or is closed") {
+TEST_CASE("transport/response_session: a response is written whole, and the stream goes back or is "
+          "closed") {
     for (auto const size : write_sizes) {
         world w;
         response_driver kept{w, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", true};
@@ -217,7 +225,8 @@ TEST_CASE("transport/response_session: who pipelines a flood or takes nothing is
     CHECK(only_response(stopped.received).status == 200);
 }
 
-TEST_CASE("transport/outbox: the rest of a cut event, then replies, then runs, wherever writes are cut") {
+TEST_CASE(
+    "transport/outbox: the rest of a cut event, then replies, then runs, wherever writes are cut") {
     std::size_t first_bytes = 1;
     for (std::size_t cut = 0; cut <= first_bytes; ++cut) {
         for (std::size_t second_cut = 0; second_cut < 12; ++second_cut) {
@@ -270,7 +279,8 @@ TEST_CASE("transport/outbox: the rest of a cut event, then replies, then runs, w
     }
 }
 
-TEST_CASE("transport/outbox: an idle outbox holds no memory, and what is due no more is not unsent") {
+TEST_CASE(
+    "transport/outbox: an idle outbox holds no memory, and what is due no more is not unsent") {
     world w;
     auto const source = w.source.try_open("c");
     subscriber cursors{w.wakes};

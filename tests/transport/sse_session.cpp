@@ -24,7 +24,8 @@ static_assert(session<sse_session>);
 static_assert(transport<sse_transport>);
 static_assert(stream_format<sse_format>);
 
-std::unique_ptr<driver> open_stream(world& w, std::string_view target, std::size_t piece_bytes = unlimited) {
+std::unique_ptr<driver> open_stream(world& w, std::string_view target,
+                                    std::size_t piece_bytes = unlimited) {
     return connect<sse_session>(w, request("GET", target), piece_bytes);
 }
 
@@ -35,7 +36,8 @@ std::unique_ptr<driver> reopen(world& w, std::string_view target, std::string_vi
 std::vector<std::uint64_t> offsets_of(sse_inbox const& inbox, std::string_view channel = {}) {
     std::vector<std::uint64_t> offsets;
     for (auto const& m : inbox.messages)
-        if (m.data.starts_with(R"({"channel")") && (channel.empty() || member(m.data, "channel") == channel))
+        if (m.data.starts_with(R"({"channel")") &&
+            (channel.empty() || member(m.data, "channel") == channel))
             offsets.push_back(std::stoull(member(m.data, "offset")));
     return offsets;
 }
@@ -88,14 +90,16 @@ TEST_CASE("transport/sse_session: client without cursor gets what comes, each ev
         w.publish("ticks", "x\ny", {{}, payload_kind::text});
         auto const inbox = read_sse(stream->received);
         REQUIRE(inbox.messages.size() == 2);
-        CHECK(inbox.messages[0].data == "{\"channel\":\"ticks\",\"offset\":4,\"key\":\"k\",\"data\":{\n \"a\": 1\n}}");
+        CHECK(inbox.messages[0].data ==
+              "{\"channel\":\"ticks\",\"offset\":4,\"key\":\"k\",\"data\":{\n \"a\": 1\n}}");
         CHECK(inbox.messages[0].id == w.cursor("ticks", 4));
         CHECK(inbox.messages[1].data == R"({"channel":"ticks","offset":5,"data":"x\ny"})");
         CHECK(inbox.messages[1].id == w.cursor("ticks", 5));
     }
 }
 
-TEST_CASE("transport/sse_session: client gets the snapshot, keyed and unkeyed, and can resume inside it") {
+TEST_CASE("transport/sse_session: client gets the snapshot, keyed and unkeyed, and can resume "
+          "inside it") {
     for (auto const size : write_sizes) {
         world w;
         w.publish("quotes", "1", {"A"});
@@ -107,8 +111,10 @@ TEST_CASE("transport/sse_session: client gets the snapshot, keyed and unkeyed, a
         auto const inbox = read_sse(stream->received);
         CHECK(offsets_of(inbox) == std::vector<std::uint64_t>{2, 3, 4});
         CHECK(inbox.messages[0].id == w.cursor("quotes", 2));
-        CHECK(offsets_of(read_sse(open_stream(w, "/sse?channel=ticks&snapshot=true")->received)) == range(3, 3));
-        CHECK(offsets_of(read_sse(open_stream(w, "/sse?channel=ticks&snapshot=0")->received)).empty());
+        CHECK(offsets_of(read_sse(open_stream(w, "/sse?channel=ticks&snapshot=true")->received)) ==
+              range(3, 3));
+        CHECK(offsets_of(read_sse(open_stream(w, "/sse?channel=ticks&snapshot=0")->received))
+                  .empty());
 
         auto const resumed = reopen(w, "/sse?channel=quotes&snapshot=1", inbox.messages[0].id);
         CHECK(offsets_of(read_sse(resumed->received)) == std::vector<std::uint64_t>{3, 4});
@@ -121,18 +127,22 @@ TEST_CASE("transport/sse_session: Last-Event-ID wins over the cursor and continu
     for (std::uint64_t seen = 0; seen <= 10; ++seen) {
         auto const target = "/sse?channel=ticks&cursor=" + w.cursor("ticks", seen);
         CHECK(offsets_of(read_sse(open_stream(w, target)->received)) == range(seen + 1, 10));
-        CHECK(offsets_of(read_sse(reopen(w, target, w.cursor("ticks", 8))->received)) == range(9, 10));
+        CHECK(offsets_of(read_sse(reopen(w, target, w.cursor("ticks", 8))->received)) ==
+              range(9, 10));
         CHECK(offsets_of(read_sse(reopen(w, target, "")->received)) == range(seen + 1, 10));
     }
-    CHECK(offsets_of(read_sse(open_stream(w, "/sse?channel=ticks&cursor=oldest")->received)) == range(1, 10));
-    CHECK(offsets_of(read_sse(open_stream(w, "/sse?channel=ticks&cursor=now&snapshot=1")->received)).empty());
+    CHECK(offsets_of(read_sse(open_stream(w, "/sse?channel=ticks&cursor=oldest")->received)) ==
+          range(1, 10));
+    CHECK(offsets_of(read_sse(open_stream(w, "/sse?channel=ticks&cursor=now&snapshot=1")->received))
+              .empty());
     CHECK(w.count_all() == 0);
 }
 
 TEST_CASE("transport/sse_session: a cursor that cannot be continued gets a gap and the snapshot") {
     world w{{}, {.log_events_max = 5}};
     fill(w, "ticks", 100);
-    auto const old = read_sse(open_stream(w, "/sse?channel=ticks&cursor=" + w.cursor("ticks", 10))->received);
+    auto const old =
+        read_sse(open_stream(w, "/sse?channel=ticks&cursor=" + w.cursor("ticks", 10))->received);
     REQUIRE(old.messages.size() == 2);
     CHECK(old.messages[0].data == R"({"gap":"ticks","from":11,"to":99,"reason":"retention"})");
     CHECK(old.messages[0].type == "message");
@@ -195,7 +205,8 @@ TEST_CASE("transport/sse_session: client falls behind, in retention and past it"
     }
 }
 
-TEST_CASE("transport/sse_session: a channel that closes those it overtakes says the gap and ends the stream") {
+TEST_CASE("transport/sse_session: a channel that closes those it overtakes says the gap and ends "
+          "the stream") {
     world w;
     auto options = short_memory;
     options.on_overrun = overrun_policy::close;
@@ -209,7 +220,8 @@ TEST_CASE("transport/sse_session: a channel that closes those it overtakes says 
     CHECK_FALSE(stream->is_aborted);
 }
 
-TEST_CASE("transport/sse_session: with several channels each flush ends with the id of all of them") {
+TEST_CASE(
+    "transport/sse_session: with several channels each flush ends with the id of all of them") {
     world w;
     fill(w, "a", 2);
     w.source.open("b");
@@ -230,12 +242,14 @@ TEST_CASE("transport/sse_session: with several channels each flush ends with the
     CHECK(inbox.stream.find("id: ") != inbox.stream.rfind("id: "));
 }
 
-TEST_CASE("transport/sse_session: a stream of several channels that dies anywhere is resumed without loss") {
+TEST_CASE("transport/sse_session: a stream of several channels that dies anywhere is resumed "
+          "without loss") {
     // The whole stream is cut after each byte; what a browser has then, it has for good.
     world w;
     for (auto const* name : {"a", "b"}) w.source.open(name);
     for (auto const size : write_sizes) {
-        auto const first_a = w.source.open("a").last_offset(), first_b = w.source.open("b").last_offset();
+        auto const first_a = w.source.open("a").last_offset(),
+                   first_b = w.source.open("b").last_offset();
         auto const stream = open_stream(w, "/sse?channel=a,b", size);
         for (int i = 0; i < 4; ++i) {
             stream->window = static_cast<std::size_t>(i) * 30;
@@ -251,7 +265,8 @@ TEST_CASE("transport/sse_session: a stream of several channels that dies anywher
             CHECK(got_a == range(first_a + 1, first_a + got_a.size()));
             CHECK(got_b == range(first_b + 1, first_b + got_b.size()));
             if (partial.last_event_id.empty()) continue;
-            auto const rest = read_sse(reopen(w, "/sse?channel=a,b", partial.last_event_id)->received);
+            auto const rest =
+                read_sse(reopen(w, "/sse?channel=a,b", partial.last_event_id)->received);
             auto const rest_a = offsets_of(rest, "a"), rest_b = offsets_of(rest, "b");
             // At least once: the second stream begins at or before the first one's end.
             CHECK(rest_a == range(last_a + 1 - rest_a.size(), last_a));
@@ -262,7 +277,8 @@ TEST_CASE("transport/sse_session: a stream of several channels that dies anywher
     }
 }
 
-TEST_CASE("transport/sse_session: a write that is cut anywhere, trailer included, corrupts nothing") {
+TEST_CASE(
+    "transport/sse_session: a write that is cut anywhere, trailer included, corrupts nothing") {
     std::size_t planned = 1;
     for (std::size_t cut = 0; cut <= planned; ++cut) {
         CAPTURE(cut);
@@ -287,7 +303,8 @@ TEST_CASE("transport/sse_session: a write that is cut anywhere, trailer included
     }
 }
 
-TEST_CASE("transport/sse_session: as many channels as are allowed fit into one stream and its cursor") {
+TEST_CASE(
+    "transport/sse_session: as many channels as are allowed fit into one stream and its cursor") {
     world w{{.channels_per_session_max = 1500}, {}, 2000};
     std::string list, parameters;
     for (int i = 0; i < 1500; ++i) {
@@ -336,7 +353,9 @@ TEST_CASE("transport/sse_session: a quiet stream is kept alive by comments, a st
     auto const stream = open_stream(w, "/sse?channel=ticks");
     auto const comments = [&] {
         std::size_t count = 0;
-        for (auto at = stream->received.find("\n:\n"); at != std::string::npos; at = stream->received.find("\n:\n", at + 1)) ++count;
+        for (auto at = stream->received.find("\n:\n"); at != std::string::npos;
+             at = stream->received.find("\n:\n", at + 1))
+            ++count;
         return count;
     };
     stream->advance(24'999ms);
@@ -411,8 +430,10 @@ TEST_CASE("transport/sse_session: refusals have a status, a reason and a counter
     std::vector<refused> const table = {
         {"POST", request("POST", "/sse?channel=ticks"), 405, error::method_not_allowed},
         {"HEAD", request("HEAD", "/sse?channel=ticks"), 405, error::method_not_allowed},
-        {"origin", request("GET", "/sse?channel=ticks", {{"Origin", "https://evil.example"}}), 403, error::origin_refused},
-        {"connect", request("GET", "/sse?channel=ticks", {{"Refuse", "me"}}), 403, error::not_authorized},
+        {"origin", request("GET", "/sse?channel=ticks", {{"Origin", "https://evil.example"}}), 403,
+         error::origin_refused},
+        {"connect", request("GET", "/sse?channel=ticks", {{"Refuse", "me"}}), 403,
+         error::not_authorized},
         {"subscribe", request("GET", "/sse?channel=secret"), 403, error::not_authorized},
         {"no channel", request("GET", "/sse"), 400, error::bad_query},
         {"escape", request("GET", "/sse?channel=%"), 400, error::bad_query},
@@ -420,12 +441,15 @@ TEST_CASE("transport/sse_session: refusals have a status, a reason and a counter
         {"empty name", request("GET", "/sse?channel="), 400, error::bad_channel_name},
         {"bad name", request("GET", "/sse?channel=a*"), 400, error::bad_channel_name},
         {"unknown", request("GET", "/sse?channel=nowhere"), 404, error::unknown_channel},
-        {"second unknown", request("GET", "/sse?channel=ticks,nowhere"), 404, error::unknown_channel},
+        {"second unknown", request("GET", "/sse?channel=ticks,nowhere"), 404,
+         error::unknown_channel},
         {"twice", request("GET", "/sse?channel=ticks,ticks"), 409, error::already_subscribed},
         {"too many", request("GET", "/sse?channel=a,b,c"), 429, error::too_many_channels},
         {"cursor", request("GET", "/sse?channel=ticks&cursor=1"), 400, error::bad_cursor},
-        {"id", request("GET", "/sse?channel=ticks&cursor=now", {{"Last-Event-ID", "-"}}), 400, error::bad_cursor},
-        {"cursor of one for two", request("GET", "/sse?channel=ticks,other&cursor=1-1"), 400, error::bad_cursor},
+        {"id", request("GET", "/sse?channel=ticks&cursor=now", {{"Last-Event-ID", "-"}}), 400,
+         error::bad_cursor},
+        {"cursor of one for two", request("GET", "/sse?channel=ticks,other&cursor=1-1"), 400,
+         error::bad_cursor},
         {"mode", request("GET", "/sse?channel=ticks&mode=latest"), 501, error::unsupported},
         {"rate", request("GET", "/sse?channel=ticks&rate=1"), 501, error::unsupported},
         {"keys", request("GET", "/sse?channel=ticks&keys=A"), 501, error::unsupported},
@@ -439,7 +463,9 @@ TEST_CASE("transport/sse_session: refusals have a status, a reason and a counter
             if (head.field("Refuse")) return std::nullopt;
             return "somebody";
         };
-        hooks.subscribe = [](auto identity, auto channel) { return identity == "somebody" && channel != "secret"; };
+        hooks.subscribe = [](auto identity, auto channel) {
+            return identity == "somebody" && channel != "secret";
+        };
         world w{{.channels_per_session_max = 2, .hooks = hooks}};
         for (auto const* name : {"ticks", "other", "secret"}) w.source.open(name);
         for (auto const size : write_sizes) {
@@ -457,8 +483,10 @@ TEST_CASE("transport/sse_session: refusals have a status, a reason and a counter
     }
     world w;
     fill(w, "ticks", 1);
-    CHECK(read_sse(open_stream(w, "/sse?channel=ticks&cursor=" + w.cursor("ticks", 2))->received).head.code() == "bad_cursor");
-    CHECK(read_sse(open_stream(w, "/sse?channel=ticks&cursor=" + w.cursor("ticks", 1))->received).head.status == 200);
+    CHECK(read_sse(open_stream(w, "/sse?channel=ticks&cursor=" + w.cursor("ticks", 2))->received)
+              .head.code() == "bad_cursor");
+    CHECK(read_sse(open_stream(w, "/sse?channel=ticks&cursor=" + w.cursor("ticks", 1))->received)
+              .head.status == 200);
     CHECK(read_sse(open_stream(w, "/sse?channel=ticks&mode=every")->received).head.status == 200);
 }
 
@@ -466,10 +494,13 @@ TEST_CASE("transport/sse_session: pages of allowed origins may read the stream a
     world w{{.origins = http::origin_policy{{"https://app.example"}}}};
     w.source.open("ticks");
     for (auto const* target : {"/sse?channel=ticks", "/sse?channel=nowhere"}) {
-        auto const stream = connect<sse_session>(w, request("GET", target, {{"Origin", "https://app.example"}}));
+        auto const stream =
+            connect<sse_session>(w, request("GET", target, {{"Origin", "https://app.example"}}));
         auto const inbox = read_sse(stream->received);
         CHECK(inbox.head.field("Access-Control-Allow-Origin") == "https://app.example");
         CHECK(inbox.head.field("Vary") == "Origin");
     }
-    CHECK(read_sse(open_stream(w, "/sse?channel=ticks")->received).head.field("Access-Control-Allow-Origin").empty());
+    CHECK(read_sse(open_stream(w, "/sse?channel=ticks")->received)
+              .head.field("Access-Control-Allow-Origin")
+              .empty());
 }

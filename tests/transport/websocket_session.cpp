@@ -27,7 +27,8 @@ static_assert(session<websocket_session>);
 static_assert(session<message_session>);
 static_assert(transport<websocket_transport>);
 
-std::unique_ptr<driver> open_socket(world& w, std::string_view target = "/ws", std::size_t piece_bytes = unlimited) {
+std::unique_ptr<driver> open_socket(world& w, std::string_view target = "/ws",
+                                    std::size_t piece_bytes = unlimited) {
     return connect<websocket_session>(w, handshake(target), piece_bytes);
 }
 
@@ -45,7 +46,8 @@ void fill(world& w, std::string_view channel, int count) {
 }
 
 /// Events and gaps together are all offsets of the range, once each and in order.
-void check_complete(std::vector<std::string> const& messages, std::uint64_t first, std::uint64_t last) {
+void check_complete(std::vector<std::string> const& messages, std::uint64_t first,
+                    std::uint64_t last) {
     auto next = first;
     for (auto const& message : messages) {
         if (message.starts_with(R"({"gap")")) {
@@ -71,7 +73,8 @@ TEST_CASE("transport/websocket_session: the transport takes its paths and no oth
     CHECK(takes("/ws"));
     CHECK(takes("/ws?channel=a"));
     CHECK(takes("/ws/raw/a"));
-    for (auto const* other : {"/", "/wss", "/ws/", "/ws/raw", "/sse", "/WS"}) CHECK_FALSE(takes(other));
+    for (auto const* other : {"/", "/wss", "/ws/", "/ws/raw", "/sse", "/WS"})
+        CHECK_FALSE(takes(other));
 }
 
 TEST_CASE("transport/websocket_session: client subscribes without cursor and gets what comes") {
@@ -84,8 +87,8 @@ TEST_CASE("transport/websocket_session: client subscribes without cursor and get
         auto const inbox = read_websocket(ws->received);
         CHECK(inbox.handshake.status == 101);
         REQUIRE(inbox.messages.size() == 3);
-        CHECK(inbox.messages[0] == R"({"subscribed":"ticks","id":1,"cursor":")" + w.cursor("ticks", 3) +
-                                       R"(","recovered":false})");
+        CHECK(inbox.messages[0] == R"({"subscribed":"ticks","id":1,"cursor":")" +
+                                       w.cursor("ticks", 3) + R"(","recovered":false})");
         CHECK(inbox.messages[1] == R"({"channel":"ticks","offset":4,"data":0})");
         CHECK(inbox.messages[2] == R"({"channel":"ticks","offset":5,"data":1})");
         CHECK(w.count_all() == 0);
@@ -120,23 +123,28 @@ TEST_CASE("transport/websocket_session: the snapshot of an unkeyed channel is it
     CHECK(replies_to(w, R"({"subscribe":"empty","snapshot":true})").size() == 1);
 }
 
-TEST_CASE("transport/websocket_session: client resumes within retention and gets exactly what it missed") {
+TEST_CASE("transport/websocket_session: client resumes within retention and gets exactly what it "
+          "missed") {
     world w;
     fill(w, "ticks", 10);
     for (std::uint64_t seen = 0; seen <= 10; ++seen) {
-        auto const messages = replies_to(w, R"({"subscribe":"ticks","cursor":")" + w.cursor("ticks", seen) + "\"}");
+        auto const messages =
+            replies_to(w, R"({"subscribe":"ticks","cursor":")" + w.cursor("ticks", seen) + "\"}");
         CHECK(member(messages.at(0), "recovered") == "true");
         CHECK(member(messages.at(0), "cursor") == w.cursor("ticks", seen));
         CHECK(offsets_in(messages) == range(seen + 1, 10));
     }
     CHECK(offsets_in(replies_to(w, R"({"subscribe":"ticks","cursor":"oldest"})")) == range(1, 10));
-    CHECK(offsets_in(replies_to(w, R"({"subscribe":"ticks","cursor":"now","snapshot":true})")).empty());
+    CHECK(offsets_in(replies_to(w, R"({"subscribe":"ticks","cursor":"now","snapshot":true})"))
+              .empty());
     // A cursor over several channels serves for each of them.
     auto const many = "other~1-1!ticks~" + w.cursor("ticks", 7);
-    CHECK(offsets_in(replies_to(w, R"({"subscribe":"ticks","cursor":")" + many + "\"}")) == range(8, 10));
+    CHECK(offsets_in(replies_to(w, R"({"subscribe":"ticks","cursor":")" + many + "\"}")) ==
+          range(8, 10));
 }
 
-TEST_CASE("transport/websocket_session: a cursor older than retention gets a gap, the snapshot and then live") {
+TEST_CASE("transport/websocket_session: a cursor older than retention gets a gap, the snapshot and "
+          "then live") {
     world w{{}, {.log_events_max = 5}};
     fill(w, "ticks", 100);
     auto const ws = open_socket(w);
@@ -144,7 +152,8 @@ TEST_CASE("transport/websocket_session: a cursor older than retention gets a gap
     fill(w, "ticks", 1);
     auto const messages = read_websocket(ws->received).messages;
     REQUIRE(messages.size() == 4);
-    CHECK(messages[0] == R"({"subscribed":"ticks","cursor":")" + w.cursor("ticks", 99) + R"(","recovered":false})");
+    CHECK(messages[0] == R"({"subscribed":"ticks","cursor":")" + w.cursor("ticks", 99) +
+                             R"(","recovered":false})");
     CHECK(messages[1] == R"({"gap":"ticks","from":11,"to":99,"reason":"retention"})");
     CHECK(offsets_in(messages) == range(100, 101));
     CHECK(w.count(error::gap) == 1);
@@ -167,7 +176,8 @@ TEST_CASE("transport/websocket_session: a cursor of another epoch gets a gap and
     CHECK(of_fresh[1] == R"({"gap":"fresh","from":1,"to":0,"reason":"epoch"})");
 }
 
-TEST_CASE("transport/websocket_session: client falls behind within retention and gets everything, later") {
+TEST_CASE("transport/websocket_session: client falls behind within retention and gets everything, "
+          "later") {
     for (auto const size : write_sizes) {
         world w;
         w.source.open("ticks");
@@ -199,7 +209,8 @@ TEST_CASE("transport/websocket_session: client falls behind retention and is tol
     }
 }
 
-TEST_CASE("transport/websocket_session: a channel that closes those it overtakes says the gap and closes with 4001") {
+TEST_CASE("transport/websocket_session: a channel that closes those it overtakes says the gap and "
+          "closes with 4001") {
     world w;
     auto options = short_memory;
     options.on_overrun = overrun_policy::close;
@@ -274,12 +285,14 @@ TEST_CASE("transport/websocket_session: unsubscribing ends delivery and names th
     ws->send(masked(R"({"unsubscribe":"ticks","id":"u"})"));
     fill(w, "ticks", 4);
     auto const messages = read_websocket(ws->received).messages;
-    CHECK(messages.back() == R"({"unsubscribed":"ticks","id":"u","cursor":")" + w.cursor("ticks", 4) + "\"}");
+    CHECK(messages.back() ==
+          R"({"unsubscribed":"ticks","id":"u","cursor":")" + w.cursor("ticks", 4) + "\"}");
     ws->send(masked(R"({"subscribe":"ticks","cursor":")" + w.cursor("ticks", 4) + "\"}"));
     CHECK(offsets_in(read_websocket(ws->received).messages) == range(1, 8));
 }
 
-TEST_CASE("transport/websocket_session: commands that come while a write is in flight are obeyed exactly, wherever it is cut") {
+TEST_CASE("transport/websocket_session: commands that come while a write is in flight are obeyed "
+          "exactly, wherever it is cut") {
     std::size_t planned = 1;
     for (std::size_t cut = 0; cut <= planned; ++cut) {
         CAPTURE(cut);
@@ -356,7 +369,8 @@ TEST_CASE("transport/websocket_session: replies and pongs overtake a large backl
     CHECK(ws->received.size() > before + 3'000'000);
 }
 
-TEST_CASE("transport/websocket_session: a reply that is cut lets no event overtake the replies after it") {
+TEST_CASE("transport/websocket_session: a reply that is cut lets no event overtake the replies "
+          "after it") {
     world w;
     fill(w, "b", 2);
     for (std::size_t cut = 1; cut < 60; ++cut) {
@@ -400,7 +414,8 @@ TEST_CASE("transport/websocket_session: replies that the peer does not read are 
     CHECK(messages_until_closed(101) == 12);
 }
 
-TEST_CASE("transport/websocket_session: who is silent is pinged, and closed if no pong comes [RFC 6455 5.5.2]") {
+TEST_CASE("transport/websocket_session: who is silent is pinged, and closed if no pong comes [RFC "
+          "6455 5.5.2]") {
     world w;
     auto const ws = open_socket(w);
     ws->advance(24'999ms);
@@ -426,18 +441,21 @@ TEST_CASE("transport/websocket_session: a pong carries the ping's payload [RFC 6
     for (auto const fed : write_sizes) {
         auto const ws = open_socket(w);
         std::string const longest(125, 'p');
-        ws->send(masked("", websocket::opcode::ping) + masked(longest, websocket::opcode::ping), fed);
+        ws->send(masked("", websocket::opcode::ping) + masked(longest, websocket::opcode::ping),
+                 fed);
         CHECK(read_websocket(ws->received).pongs == std::vector<std::string>{"", longest});
     }
 }
 
-TEST_CASE("transport/websocket_session: the client's close is answered with its code, after what was begun [RFC 6455 5.5.1]") {
+TEST_CASE("transport/websocket_session: the client's close is answered with its code, after what "
+          "was begun [RFC 6455 5.5.1]") {
     struct close_vector {
         std::string frame;
         int code;
     };
-    for (auto const& v : {close_vector{masked_close(1000), 1000}, close_vector{masked_close(4999, "bye"), 4999},
-                          close_vector{masked("", websocket::opcode::close), 1005}}) {
+    for (auto const& v :
+         {close_vector{masked_close(1000), 1000}, close_vector{masked_close(4999, "bye"), 4999},
+          close_vector{masked("", websocket::opcode::close), 1005}}) {
         for (std::size_t cut = 0; cut < 120; ++cut) {
             world w;
             fill(w, "ticks", 3);
@@ -458,7 +476,8 @@ TEST_CASE("transport/websocket_session: the client's close is answered with its 
     }
 }
 
-TEST_CASE("transport/websocket_session: a stopping server closes with 1001 and waits for the answer") {
+TEST_CASE(
+    "transport/websocket_session: a stopping server closes with 1001 and waits for the answer") {
     world w;
     w.source.open("ticks");
     auto const polite = open_socket(w, "/ws?channel=ticks");
@@ -501,7 +520,8 @@ TEST_CASE("transport/websocket_session: the end of input ends the session after 
     CHECK_FALSE(ws->is_aborted);
 }
 
-TEST_CASE("transport/websocket_session: broken frames close the connection with the code of the error [RFC 6455 7.1.7]") {
+TEST_CASE("transport/websocket_session: broken frames close the connection with the code of the "
+          "error [RFC 6455 7.1.7]") {
     struct broken {
         char const* name;
         std::string bytes;
@@ -520,13 +540,17 @@ TEST_CASE("transport/websocket_session: broken frames close the connection with 
     websocket::append_frame(unmasked, opcode::text, "{}");
     std::vector<broken> const table = {
         {"unmasked", unmasked, error::unmasked_frame, 1002},
-        {"reserved bit", frame({.opcode = opcode::text, .reserved_bits = 4}, "x"), error::bad_reserved_bits, 1002},
+        {"reserved bit", frame({.opcode = opcode::text, .reserved_bits = 4}, "x"),
+         error::bad_reserved_bits, 1002},
         {"opcode 3", frame({.opcode = static_cast<opcode>(3)}, "x"), error::bad_opcode, 1002},
         {"length in too many bytes", non_minimal, error::non_minimal_length, 1002},
-        {"ping without FIN", frame({.opcode = opcode::ping, .is_final = false}, ""), error::fragmented_control, 1002},
+        {"ping without FIN", frame({.opcode = opcode::ping, .is_final = false}, ""),
+         error::fragmented_control, 1002},
         {"long ping", "\x89\xfe\x00\x7e"s, error::control_too_long, 1002},
-        {"continuation of nothing", frame({.opcode = opcode::continuation}, "x"), error::unexpected_continuation, 1002},
-        {"message inside a message", frame({.opcode = opcode::text, .is_final = false}, "x") + masked("y"),
+        {"continuation of nothing", frame({.opcode = opcode::continuation}, "x"),
+         error::unexpected_continuation, 1002},
+        {"message inside a message",
+         frame({.opcode = opcode::text, .is_final = false}, "x") + masked("y"),
          error::expected_continuation, 1002},
         {"text that is not UTF-8", masked("\xc3\x28"), error::bad_utf8, 1007},
         {"close of one byte", masked("x", opcode::close), error::bad_close_payload, 1002},
@@ -560,7 +584,8 @@ TEST_CASE("transport/websocket_session: broken frames close the connection with 
     CHECK(read_websocket(at_limit->received).close_code == 0);
 }
 
-TEST_CASE("transport/websocket_session: what a client gets wrong is answered, counted, and ends nothing") {
+TEST_CASE("transport/websocket_session: what a client gets wrong is answered, counted, and ends "
+          "nothing") {
     struct wrong {
         std::string message;
         error what;
@@ -599,7 +624,8 @@ TEST_CASE("transport/websocket_session: what a client gets wrong is answered, co
         {R"({"subscribe":"other","cursor":"a~1-1!a~1-1"})", error::bad_cursor},
         {R"({"subscribe":"secret"})", error::not_authorized},
         {R"({"publish":"secret","data":1})", error::not_authorized},
-        {R"({"publish":"ticks","data":"0123456789012345678901234567890123456789"})", error::payload_too_large},
+        {R"({"publish":"ticks","data":"0123456789012345678901234567890123456789"})",
+         error::payload_too_large},
         {R"({"publish":"ticks","data":1,"key":")" + long_name + "\"}", error::payload_too_large},
     };
     for (auto const& v : table) {
@@ -613,7 +639,8 @@ TEST_CASE("transport/websocket_session: what a client gets wrong is answered, co
         ws->send(masked(v.message));
         auto const inbox = read_websocket(ws->received);
         REQUIRE(inbox.messages.size() == 2);
-        CHECK(inbox.messages[1].starts_with(R"({"error":{"code":")" + std::string{describe(v.what).name} + '"'));
+        CHECK(inbox.messages[1].starts_with(R"({"error":{"code":")" +
+                                            std::string{describe(v.what).name} + '"'));
         CHECK(inbox.messages[1].find(R"("message":")") != std::string::npos);
         CHECK(w.count(v.what) == 1);
         CHECK(w.count_all() == 1);
@@ -625,7 +652,8 @@ TEST_CASE("transport/websocket_session: what a client gets wrong is answered, co
     fill(w, "a", 1);
     fill(w, "b", 1);
     fill(w, "c", 1);
-    CHECK(member(replies_to(w, R"({"subscribe":"a","cursor":")" + w.cursor("a", 2) + "\"}").at(0), "code") == "bad_cursor");
+    CHECK(member(replies_to(w, R"({"subscribe":"a","cursor":")" + w.cursor("a", 2) + "\"}").at(0),
+                 "code") == "bad_cursor");
     auto const ws = open_socket(w, "/ws?channel=a,b");
     ws->send(masked(R"({"subscribe":"c","id":9})") + masked("{}", websocket::opcode::binary));
     auto const messages = read_websocket(ws->received).messages;
@@ -635,41 +663,53 @@ TEST_CASE("transport/websocket_session: what a client gets wrong is answered, co
     CHECK(member(messages[3], "code") == "bad_message");
 }
 
-TEST_CASE("transport/websocket_session: clients create channels only where they may, up to the hub's limit") {
+TEST_CASE("transport/websocket_session: clients create channels only where they may, up to the "
+          "hub's limit") {
     live_hooks hooks;
     hooks.subscribe = [](auto, auto channel) { return !channel.starts_with("secret"); };
     world w{{.clients_may_create_channels = true, .hooks = hooks}, {}, 2};
     CHECK(replies_to(w, R"({"subscribe":"a"})").at(0).starts_with(R"({"subscribed":"a")"));
-    CHECK(connect<websocket_session>(w, handshake("/ws/raw/b"))->received.starts_with("HTTP/1.1 101"));
+    CHECK(connect<websocket_session>(w, handshake("/ws/raw/b"))
+              ->received.starts_with("HTTP/1.1 101"));
     CHECK(w.source.channel_count() == 2);
     CHECK(member(replies_to(w, R"({"subscribe":"c"})").at(0), "code") == "too_many_channels");
 
     // Neither who is refused nor who sends no handshake creates one.
     world fresh{{.clients_may_create_channels = true, .hooks = hooks}};
     CHECK(member(replies_to(fresh, R"({"subscribe":"secret"})").at(0), "code") == "not_authorized");
-    CHECK(member(replies_to(fresh, R"({"publish":"a","data":1})").at(0), "code") == "not_authorized");
-    CHECK(connect<websocket_session>(fresh, handshake("/ws/raw/secret"))->received.starts_with("HTTP/1.1 403"));
-    CHECK(connect<websocket_session>(fresh, request("GET", "/ws/raw/a"))->received.starts_with("HTTP/1.1 426"));
+    CHECK(member(replies_to(fresh, R"({"publish":"a","data":1})").at(0), "code") ==
+          "not_authorized");
+    CHECK(connect<websocket_session>(fresh, handshake("/ws/raw/secret"))
+              ->received.starts_with("HTTP/1.1 403"));
+    CHECK(connect<websocket_session>(fresh, request("GET", "/ws/raw/a"))
+              ->received.starts_with("HTTP/1.1 426"));
     CHECK(fresh.source.channel_count() == 0);
 }
 
-TEST_CASE("transport/websocket_session: publishing over WebSocket reaches subscribers and answers the offset") {
+TEST_CASE("transport/websocket_session: publishing over WebSocket reaches subscribers and answers "
+          "the offset") {
     live_hooks hooks;
-    hooks.connect = [](http::request_head const& head) { return std::string{head.field("User").value_or("nobody")}; };
+    hooks.connect = [](http::request_head const& head) {
+        return std::string{head.field("User").value_or("nobody")};
+    };
     hooks.publish = [](auto identity, auto) { return identity == "alice"; };
     world w{{.hooks = hooks}};
     w.source.open("chat");
-    auto const ws = connect<websocket_session>(w, handshake("/ws?channel=chat", {{"User", "alice"}}));
-    ws->send(masked("{ \"publish\" : \"chat\", \"id\":7, \"key\":\"k\", \"data\" :  { \"n\": 1.50,\n \"s\":\"\\u00e4\" }  }"));
+    auto const ws =
+        connect<websocket_session>(w, handshake("/ws?channel=chat", {{"User", "alice"}}));
+    ws->send(masked("{ \"publish\" : \"chat\", \"id\":7, \"key\":\"k\", \"data\" :  { \"n\": "
+                    "1.50,\n \"s\":\"\\u00e4\" }  }"));
     ws->send(masked(R"({"publish":"chat","data64":"AP8K"})"));
     w.run();
     auto const messages = read_websocket(ws->received).messages;
     REQUIRE(messages.size() == 5);
     // The payload is as the client wrote it: no number changes its form.
-    CHECK(messages[1] == R"({"published":"chat","id":7,"offset":1,"cursor":")" + w.cursor("chat", 1) + "\"}");
+    CHECK(messages[1] ==
+          R"({"published":"chat","id":7,"offset":1,"cursor":")" + w.cursor("chat", 1) + "\"}");
     bool has_json = false, has_binary = false;
     for (auto const& m : messages) {
-        has_json = has_json || m == "{\"channel\":\"chat\",\"offset\":1,\"key\":\"k\",\"data\":{ \"n\": 1.50,\n \"s\":\"\\u00e4\" }}";
+        has_json = has_json || m == "{\"channel\":\"chat\",\"offset\":1,\"key\":\"k\",\"data\":{ "
+                                    "\"n\": 1.50,\n \"s\":\"\\u00e4\" }}";
         has_binary = has_binary || m == R"({"channel":"chat","offset":2,"data64":"AP8K"})";
     }
     CHECK(has_json);
@@ -679,7 +719,8 @@ TEST_CASE("transport/websocket_session: publishing over WebSocket reaches subscr
     CHECK(member(read_websocket(bob->received).messages.at(0), "code") == "not_authorized");
 }
 
-TEST_CASE("transport/websocket_session: a raw connection carries payloads alone and ignores what it is sent") {
+TEST_CASE("transport/websocket_session: a raw connection carries payloads alone and ignores what "
+          "it is sent") {
     for (auto const size : write_sizes) {
         world w;
         w.source.open("a/b");
@@ -691,13 +732,16 @@ TEST_CASE("transport/websocket_session: a raw connection carries payloads alone 
         w.publish("a/b", std::string(70'000, 'x'), {{}, payload_kind::text});
         auto const inbox = read_websocket(ws->received);
         CHECK(inbox.handshake.field("Sec-WebSocket-Protocol").empty());
-        CHECK(inbox.messages == std::vector<std::string>{R"({"a":1})", "t\"x", std::string("\0\xff", 2), std::string(70'000, 'x')});
+        CHECK(inbox.messages == std::vector<std::string>{R"({"a":1})", "t\"x",
+                                                         std::string("\0\xff", 2),
+                                                         std::string(70'000, 'x')});
         CHECK(inbox.kinds == std::vector<kind>{kind::text, kind::text, kind::binary, kind::text});
         CHECK(w.count_all() == 0);
     }
 }
 
-TEST_CASE("transport/websocket_session: a raw connection that misses events is closed with 4001 at once") {
+TEST_CASE("transport/websocket_session: a raw connection that misses events is closed with 4001 at "
+          "once") {
     world w{{}, short_memory};
     fill(w, "ticks", 100);
     auto const late = open_socket(w, "/ws/raw/ticks?cursor=" + w.cursor("ticks", 3));
@@ -717,17 +761,24 @@ TEST_CASE("transport/websocket_session: a raw connection that misses events is c
     CHECK(read_websocket(ahead->received).close_code == describe(error::bad_cursor).close_code);
 }
 
-TEST_CASE("transport/websocket_session: requests that cannot become a connection are refused in HTTP") {
+TEST_CASE(
+    "transport/websocket_session: requests that cannot become a connection are refused in HTTP") {
     struct refused {
         char const* name;
         http::request_head head;
         unsigned status;
         error what;
     };
-    auto bad_version = request("GET", "/ws", {{"Upgrade", "websocket"}, {"Connection", "Upgrade"}, {"Sec-WebSocket-Version", "8"}});
-    auto bad_key = request("GET", "/ws", {{"Upgrade", "websocket"}, {"Connection", "Upgrade"}, {"Sec-WebSocket-Version", "13"},
-                                          {"Sec-WebSocket-Key", "short"}});
-    auto no_host = http::request_head{"GET", "/ws", {{"Upgrade", "websocket"}, {"Connection", "Upgrade"}}};
+    auto bad_version = request(
+        "GET", "/ws",
+        {{"Upgrade", "websocket"}, {"Connection", "Upgrade"}, {"Sec-WebSocket-Version", "8"}});
+    auto bad_key = request("GET", "/ws",
+                           {{"Upgrade", "websocket"},
+                            {"Connection", "Upgrade"},
+                            {"Sec-WebSocket-Version", "13"},
+                            {"Sec-WebSocket-Key", "short"}});
+    auto no_host =
+        http::request_head{"GET", "/ws", {{"Upgrade", "websocket"}, {"Connection", "Upgrade"}}};
     std::vector<refused> const table = {
         {"plain GET", request("GET", "/ws"), 426, error::upgrade_required},
         {"POST", request("POST", "/ws"), 405, error::method_not_allowed},
@@ -735,15 +786,19 @@ TEST_CASE("transport/websocket_session: requests that cannot become a connection
         {"version 8", bad_version, 426, error::bad_websocket_version},
         {"key", bad_key, 400, error::bad_websocket_key},
         {"no Host", no_host, 400, error::bad_host},
-        {"subprotocols", handshake("/ws", {{"Sec-WebSocket-Protocol", "a, a"}}), 400, error::bad_subprotocol},
-        {"extensions", handshake("/ws", {{"Sec-WebSocket-Extensions", ";"}}), 400, error::bad_extension},
+        {"subprotocols", handshake("/ws", {{"Sec-WebSocket-Protocol", "a, a"}}), 400,
+         error::bad_subprotocol},
+        {"extensions", handshake("/ws", {{"Sec-WebSocket-Extensions", ";"}}), 400,
+         error::bad_extension},
         {"a body", handshake("/ws", {{"Content-Length", "3"}}), 400, error::bad_content_length},
-        {"another origin", handshake("/ws", {{"Origin", "https://evil.example"}}), 403, error::origin_refused},
+        {"another origin", handshake("/ws", {{"Origin", "https://evil.example"}}), 403,
+         error::origin_refused},
         {"the connect hook", handshake("/ws", {{"Refuse", "me"}}), 403, error::not_authorized},
         {"query", handshake("/ws?channel=%zz"), 400, error::bad_query},
         {"mode", handshake("/ws?channel=ticks&mode=latest"), 501, error::unsupported},
         {"cursor", handshake("/ws?channel=ticks&cursor=?"), 400, error::bad_cursor},
-        {"one cursor, two channels", handshake("/ws?channel=ticks,other&cursor=1-1"), 400, error::bad_cursor},
+        {"one cursor, two channels", handshake("/ws?channel=ticks,other&cursor=1-1"), 400,
+         error::bad_cursor},
         {"channels", handshake("/ws?channel=a,b,c"), 429, error::too_many_channels},
         {"raw without name", handshake("/ws/raw/"), 400, error::bad_query},
         {"raw with a bad name", handshake("/ws/raw/a%20b"), 400, error::bad_channel_name},
@@ -767,7 +822,8 @@ TEST_CASE("transport/websocket_session: requests that cannot become a connection
             ws->send("bytes that are no frames");
             auto const inbox = read_websocket(ws->received);
             CHECK(inbox.handshake.status == v.status);
-            CHECK(inbox.handshake.code() == (v.head.method() == "HEAD" ? "" : describe(v.what).name));
+            CHECK(inbox.handshake.code() ==
+                  (v.head.method() == "HEAD" ? "" : describe(v.what).name));
             CHECK(inbox.handshake.field("Connection").starts_with("close"));
             if (v.what == error::method_not_allowed) CHECK(inbox.handshake.field("Allow") == "GET");
             CHECK(ws->is_over);
@@ -780,15 +836,17 @@ TEST_CASE("transport/websocket_session: requests that cannot become a connection
 
 TEST_CASE("transport/websocket_session: the subprotocol is chosen and allowed origins are let in") {
     world w{{.origins = http::origin_policy{{"https://app.example"}}}};
-    auto const ws = connect<websocket_session>(w, handshake("/ws", {{"Sec-WebSocket-Protocol", "x, livetape.v1.json"},
-                                                                    {"Origin", "https://app.example"}}));
+    auto const ws = connect<websocket_session>(
+        w, handshake("/ws", {{"Sec-WebSocket-Protocol", "x, livetape.v1.json"},
+                             {"Origin", "https://app.example"}}));
     auto const inbox = read_websocket(ws->received);
     CHECK(inbox.handshake.status == 101);
     CHECK(inbox.handshake.field("Sec-WebSocket-Protocol") == "livetape.v1.json");
     CHECK(inbox.handshake.field("Sec-WebSocket-Accept") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 }
 
-TEST_CASE("transport/websocket_session: an unknown channel in the query is answered, the others are subscribed") {
+TEST_CASE("transport/websocket_session: an unknown channel in the query is answered, the others "
+          "are subscribed") {
     world w;
     w.source.open("a");
     auto const ws = open_socket(w, "/ws?channel=nowhere,a");
@@ -799,17 +857,21 @@ TEST_CASE("transport/websocket_session: an unknown channel in the query is answe
     CHECK(member(messages[1], "subscribed") == "a");
 }
 
-TEST_CASE("transport/websocket_session: a message in fragments, with a ping inside, is one command [RFC 6455 5.4]") {
+TEST_CASE("transport/websocket_session: a message in fragments, with a ping inside, is one command "
+          "[RFC 6455 5.4]") {
     world w;
     w.source.open("ticks");
     auto const ws = open_socket(w);
     auto const fragment = [](websocket::opcode code, bool is_final, std::string_view payload) {
         std::string bytes;
-        websocket::append_frame(bytes, {.opcode = code, .is_final = is_final, .is_masked = true}, payload);
+        websocket::append_frame(bytes, {.opcode = code, .is_final = is_final, .is_masked = true},
+                                payload);
         return bytes;
     };
-    ws->send(fragment(websocket::opcode::text, false, R"({"subscr)") + masked("!", websocket::opcode::ping) +
-             fragment(websocket::opcode::continuation, true, R"(ibe":"ticks"})"), 3);
+    ws->send(fragment(websocket::opcode::text, false, R"({"subscr)") +
+                 masked("!", websocket::opcode::ping) +
+                 fragment(websocket::opcode::continuation, true, R"(ibe":"ticks"})"),
+             3);
     auto const inbox = read_websocket(ws->received);
     CHECK(inbox.order == "om");
     CHECK(inbox.messages.at(0).starts_with(R"({"subscribed":"ticks")"));
@@ -818,8 +880,10 @@ TEST_CASE("transport/websocket_session: a message in fragments, with a ping insi
 TEST_CASE("transport/message_session: the host gets each message and answers on the link") {
     for (auto const size : write_sizes) {
         world w;
-        message_handler const echo = [](websocket_link& link, websocket::opcode code, std::string_view payload) {
-            if (payload == "bye") link.close(error::internal_error, "the host says bye", virtual_now);
+        message_handler const echo = [](websocket_link& link, websocket::opcode code,
+                                        std::string_view payload) {
+            if (payload == "bye")
+                link.close(error::internal_error, "the host says bye", virtual_now);
             link.send(code, payload);
         };
         session_driver<message_session> ws{w.context(), handshake("/echo"), echo};
@@ -849,9 +913,11 @@ TEST_CASE("transport/message_session: the host gets each message and answers on 
 TEST_CASE("transport/message_session: refusals, timeouts and shutting down are the link's") {
     world w;
     message_handler const ignore = [](websocket_link&, websocket::opcode, std::string_view) {};
-    session_driver<message_session> refused{w.context(), handshake("/echo", {{"Origin", "https://evil.example"}}), ignore};
+    session_driver<message_session> refused{
+        w.context(), handshake("/echo", {{"Origin", "https://evil.example"}}), ignore};
     CHECK(read_websocket(refused.start().received).handshake.status == 403);
-    session_driver<message_session> with_body{w.context(), handshake("/echo", {{"Content-Length", "1"}}), ignore};
+    session_driver<message_session> with_body{
+        w.context(), handshake("/echo", {{"Content-Length", "1"}}), ignore};
     CHECK(read_websocket(with_body.start().received).handshake.status == 400);
     session_driver<message_session> ws{w.context(), handshake("/echo"), ignore};
     ws.start();

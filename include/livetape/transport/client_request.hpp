@@ -39,17 +39,19 @@ public:
     subscribe_request& operator=(subscribe_request const&) = delete;
 
     /// Reads the query of a request.
-    /// @param path_channel  the channel that the path names, percent-encoded; empty if it names none
+    /// @param path_channel  the channel that the path names, percent-encoded; empty if none
     /// @param has_last_event_id  whether a Last-Event-ID field wins over the cursor, as on SSE
-    [[nodiscard]] refusal_reason parse(http::request_head const& head, std::string_view path_channel,
-                                       bool has_last_event_id, std::size_t channels_max);
+    [[nodiscard]] refusal_reason parse(http::request_head const& head,
+                                       std::string_view path_channel, bool has_last_event_id,
+                                       std::size_t channels_max);
 
     [[nodiscard]] std::vector<std::string> const& channels() const noexcept { return channels_; }
     [[nodiscard]] cursor const& from() const noexcept { return cursor_; }
     [[nodiscard]] bool has_snapshot() const noexcept { return has_snapshot_; }
 
-    /// Another parameter as a number, or `otherwise` if it is missing. A malformed one sets `wrong`.
-    [[nodiscard]] std::uint32_t number(std::string_view name, std::uint32_t otherwise, refusal_reason& wrong) const {
+    /// Another parameter as a number, `otherwise` if it is missing; a malformed one sets `wrong`.
+    [[nodiscard]] std::uint32_t number(std::string_view name, std::uint32_t otherwise,
+                                       refusal_reason& wrong) const {
         auto const text = query_.get(name);
         if (!text) return otherwise;
         std::uint32_t value = 0;
@@ -72,8 +74,10 @@ private:
 
 /// Where a cursor puts a subscription to one channel; nothing if it is a single channel's cursor
 /// and there are several.
-[[nodiscard]] inline std::optional<start_position>
-start_of(cursor const& from, std::string_view channel, bool has_snapshot, std::size_t channel_count) {
+[[nodiscard]] inline std::optional<start_position> start_of(cursor const& from,
+                                                            std::string_view channel,
+                                                            bool has_snapshot,
+                                                            std::size_t channel_count) {
     start_position start;
     start.has_snapshot = has_snapshot;
     switch (from.what()) {
@@ -100,8 +104,8 @@ start_of(cursor const& from, std::string_view channel, bool has_snapshot, std::s
 }
 
 /// Whether a client may subscribe to a channel that is there or could be; creates nothing.
-[[nodiscard]] inline refusal_reason check_subscribe(live_endpoint const& endpoint, std::string_view identity,
-                                                    std::string_view name) {
+[[nodiscard]] inline refusal_reason
+check_subscribe(live_endpoint const& endpoint, std::string_view identity, std::string_view name) {
     auto const& options = endpoint.options();
     if (!is_channel_name(name)) return {error::bad_channel_name};
     if (options.hooks.subscribe && !options.hooks.subscribe(identity, name))
@@ -111,8 +115,8 @@ start_of(cursor const& from, std::string_view channel, bool has_snapshot, std::s
 }
 
 /// Whether a client may publish into a channel that is there or could be; creates nothing.
-[[nodiscard]] inline refusal_reason check_publish(live_endpoint const& endpoint, std::string_view identity,
-                                                  std::string_view name) {
+[[nodiscard]] inline refusal_reason
+check_publish(live_endpoint const& endpoint, std::string_view identity, std::string_view name) {
     auto const& options = endpoint.options();
     if (!is_channel_name(name)) return {error::bad_channel_name};
     if (!options.hooks.publish || !options.hooks.publish(identity, name))
@@ -126,8 +130,9 @@ start_of(cursor const& from, std::string_view channel, bool has_snapshot, std::s
                                                  std::shared_ptr<channel>& found) {
     found = endpoint.source().try_open(name);
     if (found) return {};
-    return {error::too_many_channels,
-            "the hub is at its limit of " + std::to_string(endpoint.source().channels_max()) + " channels"};
+    return {error::too_many_channels, "the hub is at its limit of " +
+                                          std::to_string(endpoint.source().channels_max()) +
+                                          " channels"};
 }
 
 /// Adds a subscription for a client after every check.
@@ -141,7 +146,8 @@ start_of(cursor const& from, std::string_view channel, bool has_snapshot, std::s
     if (cursors.find(name) != nullptr) return {error::already_subscribed};
     auto const channels_max = endpoint.options().channels_per_session_max;
     if (cursors.count() >= channels_max)
-        return {error::too_many_channels, "a connection can have " + std::to_string(channels_max) + " channels"};
+        return {error::too_many_channels,
+                "a connection can have " + std::to_string(channels_max) + " channels"};
     std::shared_ptr<channel> source;
     if (auto refused = open_channel(endpoint, name, source)) return refused;
     added = &cursors.add(source, format, start, opened);
@@ -152,19 +158,21 @@ start_of(cursor const& from, std::string_view channel, bool has_snapshot, std::s
 
 /// Publishes what a client sent, after `check_publish`.
 /// @param at  the new event's place, if nothing is refused
-[[nodiscard]] inline refusal_reason publish_from_client(live_endpoint& endpoint, std::string_view name,
-                                                        std::string_view payload,
-                                                        publish_options const& options, position& at) {
+[[nodiscard]] inline refusal_reason
+publish_from_client(live_endpoint& endpoint, std::string_view name, std::string_view payload,
+                    publish_options const& options, position& at) {
     std::shared_ptr<channel> to;
     if (auto refused = open_channel(endpoint, name, to)) return refused;
     at = {to->epoch(), to->publish(payload, options)};
     if (at.offset != 0) return {};
     auto const& limits = to->options();
-    return {error::payload_too_large, "a payload has at most " + std::to_string(limits.payload_bytes_max) +
-                                          " bytes and a key " + std::to_string(limits.key_bytes_max)};
+    return {error::payload_too_large,
+            "a payload has at most " + std::to_string(limits.payload_bytes_max) +
+                " bytes and a key " + std::to_string(limits.key_bytes_max)};
 }
 
-inline refusal_reason subscribe_request::parse(http::request_head const& head, std::string_view path_channel,
+inline refusal_reason subscribe_request::parse(http::request_head const& head,
+                                               std::string_view path_channel,
                                                bool has_last_event_id, std::size_t channels_max) {
     // Each channel may be a parameter of its own, and there are some besides.
     auto const parameters_max = std::max(channels_max + 16, http::query::parameters_max_default);
@@ -183,7 +191,8 @@ inline refusal_reason subscribe_request::parse(http::request_head const& head, s
     if (auto const mode = query_.get("mode"); mode && *mode != "every")
         return {error::unsupported, "the only mode that this server offers is mode=every"};
     for (auto const name : {"rate", "keys"})
-        if (query_.get(name)) return {error::unsupported, std::string{name} + " is not offered by this server"};
+        if (query_.get(name))
+            return {error::unsupported, std::string{name} + " is not offered by this server"};
     if (auto const snapshot = query_.get("snapshot")) {
         has_snapshot_ = *snapshot == "1" || *snapshot == "true";
         if (!has_snapshot_ && *snapshot != "0" && *snapshot != "false")
@@ -197,11 +206,13 @@ inline refusal_reason subscribe_request::parse(http::request_head const& head, s
     if (!parsed) return {error::bad_cursor};
     cursor_ = std::move(*parsed);
     if (cursor_.is_unnamed() && channels_.size() > 1)
-        return {error::bad_cursor, "this cursor is a single channel's, and several channels are asked for"};
+        return {error::bad_cursor,
+                "this cursor is a single channel's, and several channels are asked for"};
     return {};
 }
 
-inline refusal_reason subscribe_request::add_channels(std::string_view list, std::size_t channels_max) {
+inline refusal_reason subscribe_request::add_channels(std::string_view list,
+                                                      std::size_t channels_max) {
     for (bool more = true; more;) {
         auto const comma = list.find(',');
         more = comma != std::string_view::npos;

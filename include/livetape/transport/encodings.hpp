@@ -86,8 +86,8 @@ struct websocket_json_encoder {
 struct websocket_raw_encoder {
     static void encode(event_view const& event, std::string& out) {
         auto const is_binary = event.kind == payload_kind::binary;
-        websocket::append_frame(out, is_binary ? websocket::opcode::binary : websocket::opcode::text,
-                                event.payload);
+        websocket::append_frame(
+            out, is_binary ? websocket::opcode::binary : websocket::opcode::text, event.payload);
     }
     static std::size_t overhead(event_view const&) { return 10; }
 };

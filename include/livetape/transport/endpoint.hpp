@@ -135,10 +135,12 @@ public:
 
     /// Counts an error and gives the whole HTTP response for it, after which the connection closes.
     /// The answer to HEAD has no body (RFC 9110 §9.3.2).
-    [[nodiscard]] std::string refuse(error why, std::string_view detail, http::request_head const& head,
+    [[nodiscard]] std::string refuse(error why, std::string_view detail,
+                                     http::request_head const& head,
                                      std::string_view extra_fields = {}) {
         errors_.count(why);
-        auto response = http::refusal(why, detail, false, cross_origin_fields(head).append(extra_fields));
+        auto response =
+            http::refusal(why, detail, false, cross_origin_fields(head).append(extra_fields));
         if (head.method() == "HEAD") response.resize(response.find("\r\n\r\n") + 4);
         return response;
     }

@@ -23,13 +23,14 @@ public:
     /// @param handler  must outlive the session
     message_session(session_context const& context, http::request_head const& head,
                     message_handler const& handler)
-        : link_{context, head, opening_error(context.endpoint, head), {}, {}}, cursors_{context.wakes},
-          handler_{handler} {}
+        : link_{context, head, opening_error(context.endpoint, head), {}, {}},
+          cursors_{context.wakes}, handler_{handler} {}
 
     void feed(std::span<char> bytes, time_point now) {
         link_.feed(bytes, now, [this](auto const& message) {
             bool const is_text = message.kind == websocket::message_reader::item_kind::text;
-            handler_(link_, is_text ? websocket::opcode::text : websocket::opcode::binary, message.payload);
+            handler_(link_, is_text ? websocket::opcode::text : websocket::opcode::binary,
+                     message.payload);
         });
     }
 

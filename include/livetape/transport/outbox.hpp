@@ -30,7 +30,7 @@ public:
 
     [[nodiscard]] bool is_empty() const noexcept { return reply_bytes() == 0 && cut_.rest.empty(); }
 
-    /// Since when the peer has taken nothing of what is due; nothing is due if `has_unsent` is false.
+    /// Since when the peer has taken nothing of what is due; nothing is due unless `has_unsent`.
     [[nodiscard]] time_point unsent_since() const noexcept { return unsent_since_; }
     [[nodiscard]] bool has_unsent() const noexcept { return has_unsent_; }
 
@@ -53,7 +53,8 @@ public:
     /// follow. It returns false to take nothing more.
     /// @param pieces_spared  how many pieces the session adds afterwards
     template <class OnGap>
-    void gather(write_batch& batch, subscriber& cursors, OnGap&& on_gap, std::size_t pieces_spared = 0) {
+    void gather(write_batch& batch, subscriber& cursors, OnGap&& on_gap,
+                std::size_t pieces_spared = 0) {
         gather_replies(batch);
         subscriber::missed_events missed;
         while (!batch.is_full() && batch.count() + pieces_spared < write_batch::pieces_max) {
@@ -66,8 +67,8 @@ public:
         }
     }
 
-    /// Notes the instant from which an unfinished write counts as stalled. What was unsent may be due
-    /// no more, because its subscription ended; then nothing is.
+    /// Notes the instant from which an unfinished write counts as stalled. What was unsent may be
+    /// due no more, because its subscription ended; then nothing is.
     void begin_write(write_batch const& batch, time_point now) noexcept {
         if (!has_unsent_) unsent_since_ = now;
         has_unsent_ = !batch.empty();
@@ -75,7 +76,8 @@ public:
 
     /// Ends a batch of which `written` bytes went out. `trailer` is the text that the session added
     /// last, if it did: if only of it something is left, that goes out first next time.
-    void settle(write_batch& batch, std::size_t written, time_point now, std::string_view trailer = {}) {
+    void settle(write_batch& batch, std::size_t written, time_point now,
+                std::string_view trailer = {}) {
         auto const unsent = batch.bytes() - written;
         has_unsent_ = unsent > 0;
         if (written > 0) unsent_since_ = now;
@@ -91,7 +93,8 @@ public:
             sent_ = 0;
         }
         if (cut.pin) cut_ = std::move(cut);
-        if (unsent > 0 && unsent <= trailer.size()) sending_ = trailer.substr(trailer.size() - unsent);
+        if (unsent > 0 && unsent <= trailer.size())
+            sending_ = trailer.substr(trailer.size() - unsent);
     }
 
 private:

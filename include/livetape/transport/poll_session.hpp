@@ -27,7 +27,8 @@ namespace livetape {
 /// Thread safety: shared objects unsafe; the shard's thread owns it.
 class poll_session {
 public:
-    poll_session(session_context const& context, http::request_head const& head, std::string_view path);
+    poll_session(session_context const& context, http::request_head const& head,
+                 std::string_view path);
 
     /// What comes while the poll waits belongs to the next request.
     void feed(std::span<char> bytes, time_point) {
@@ -47,7 +48,9 @@ public:
         out_.begin_write(batch, now);
     }
 
-    void settle(write_batch& batch, std::size_t written, time_point now) { out_.settle(batch, written, now); }
+    void settle(write_batch& batch, std::size_t written, time_point now) {
+        out_.settle(batch, written, now);
+    }
 
     [[nodiscard]] time_point wake(time_point now) {
         if (is_waiting_) {
@@ -92,7 +95,7 @@ private:
     outbox out_;
     subscriber cursors_;
     std::string unread_;
-    std::string gaps_;          ///< gap notices, each after a comma
+    std::string gaps_; ///< gap notices, each after a comma
     std::string if_none_match_;
     std::string answer_fields_; ///< field lines for pages of other origins
     time_point deadline_;
@@ -111,7 +114,8 @@ struct poll_transport {
     }
 };
 
-inline poll_session::poll_session(session_context const& context, http::request_head const& head, std::string_view)
+inline poll_session::poll_session(session_context const& context, http::request_head const& head,
+                                  std::string_view)
     : endpoint_{context.endpoint}, cursors_{context.wakes}, deadline_{context.now},
       keep_alive_{http::keep_alive(head) && !has_body(head)} {
     auto const& options = endpoint_.options();
@@ -136,11 +140,14 @@ inline poll_session::poll_session(session_context const& context, http::request_
     }
 
     // What a poll that begins now and waits will hold does not depend on its cursor alone.
-    bool const begins_now = request.from().what() == cursor::kind::now ||
-                            (request.from().what() == cursor::kind::none && !request.has_snapshot());
-    if (auto const tags = head.field("If-None-Match"); tags && (wait == 0 || !begins_now)) if_none_match_ = *tags;
+    bool const begins_now =
+        request.from().what() == cursor::kind::now ||
+        (request.from().what() == cursor::kind::none && !request.has_snapshot());
+    if (auto const tags = head.field("If-None-Match"); tags && (wait == 0 || !begins_now))
+        if_none_match_ = *tags;
     answer_fields_ = endpoint_.cross_origin_fields(head);
-    auto const longest = std::chrono::duration_cast<std::chrono::seconds>(options.poll_wait_max).count();
+    auto const longest =
+        std::chrono::duration_cast<std::chrono::seconds>(options.poll_wait_max).count();
     deadline_ += std::min<std::chrono::milliseconds>(
         std::chrono::seconds{std::min<std::int64_t>(wait, longest + 1)}, options.poll_wait_max);
     is_waiting_ = true;
@@ -148,8 +155,8 @@ inline poll_session::poll_session(session_context const& context, http::request_
 }
 
 /// @param is_short  a short-poll without a cursor gets the state
-inline refusal_reason poll_session::open(subscribe_request const& request, std::string_view identity,
-                                         bool is_short) {
+inline refusal_reason poll_session::open(subscribe_request const& request,
+                                         std::string_view identity, bool is_short) {
     auto const& channels = request.channels();
     for (auto const& channel : channels) {
         auto const has_snapshot =
@@ -157,8 +164,8 @@ inline refusal_reason poll_session::open(subscribe_request const& request, std::
         auto const start = start_of(request.from(), channel, has_snapshot, channels.size());
         opened_cursor opened;
         subscription* added = nullptr;
-        auto why = subscribe(endpoint_, identity, cursors_, channel, *start, encoding_of<json_list_encoder>,
-                             opened, added);
+        auto why = subscribe(endpoint_, identity, cursors_, channel, *start,
+                             encoding_of<json_list_encoder>, opened, added);
         if (why) return why;
         if (!opened.missed) continue;
         gaps_ += ',';
@@ -226,7 +233,8 @@ inline void poll_session::append_events(std::string& body) {
     }
 }
 
-inline void poll_session::append_head(unsigned status, std::string_view etag, std::size_t body_bytes) {
+inline void poll_session::append_head(unsigned status, std::string_view etag,
+                                      std::size_t body_bytes) {
     auto& lane = out_.lane();
     http::append_status_line(lane, status);
     if (status != 304) {

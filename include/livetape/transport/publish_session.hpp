@@ -27,7 +27,8 @@ namespace livetape {
 /// Thread safety: shared objects unsafe; the shard's thread owns it.
 class publish_session {
 public:
-    publish_session(session_context const& context, http::request_head const& head, std::string_view path);
+    publish_session(session_context const& context, http::request_head const& head,
+                    std::string_view path);
 
     void feed(std::span<char> bytes, time_point now) {
         last_received_ = now;
@@ -49,7 +50,9 @@ public:
         out_.begin_write(batch, now);
     }
 
-    void settle(write_batch& batch, std::size_t written, time_point now) { out_.settle(batch, written, now); }
+    void settle(write_batch& batch, std::size_t written, time_point now) {
+        out_.settle(batch, written, now);
+    }
 
     [[nodiscard]] time_point wake(time_point now) {
         if (!is_reading_ && !out_.has_unsent()) return never;
@@ -104,8 +107,8 @@ struct publish_transport {
     }
 };
 
-inline publish_session::publish_session(session_context const& context, http::request_head const& head,
-                                        std::string_view)
+inline publish_session::publish_session(session_context const& context,
+                                        http::request_head const& head, std::string_view)
     : endpoint_{context.endpoint}, cursors_{context.wakes}, head_{head},
       body_{head, context.endpoint.options().message_bytes_max}, last_received_{context.now},
       keep_alive_{http::keep_alive(head)} {
@@ -124,7 +127,8 @@ inline publish_session::publish_session(session_context const& context, http::re
     is_reading_ = true;
     std::string_view nothing;
     read(nothing);
-    if (is_reading_ && http::expects_continue(head_)) out_.lane() += "HTTP/1.1 100 Continue\r\n\r\n";
+    if (is_reading_ && http::expects_continue(head_))
+        out_.lane() += "HTTP/1.1 100 Continue\r\n\r\n";
 }
 
 /// Everything that can be decided without the body.
@@ -135,8 +139,10 @@ inline refusal_reason publish_session::open() {
     if (!query) return {error::bad_query, "the query is not well-formed name=value pairs"};
     query_ = std::move(*query);
     auto const channel = query_.get("channel");
-    if (!channel || query_.count("channel") > 1) return {error::bad_query, "name one channel: ?channel=NAME"};
-    if (!is_utf8(query_.get("key").value_or(""))) return {error::bad_query, "the key must be UTF-8"};
+    if (!channel || query_.count("channel") > 1)
+        return {error::bad_query, "name one channel: ?channel=NAME"};
+    if (!is_utf8(query_.get("key").value_or("")))
+        return {error::bad_query, "the key must be UTF-8"};
     return check_publish(endpoint_, identity, *channel);
 }
 
@@ -168,7 +174,8 @@ inline refusal_reason publish_session::publish(position& at) {
     auto kind = payload_kind::binary;
     if (http::equals_ignoring_case(media_type, "application/json")) {
         kind = payload_kind::json;
-        if (!detail::is_json(body_.body())) return {error::bad_payload, "the body is not one JSON value"};
+        if (!detail::is_json(body_.body()))
+            return {error::bad_payload, "the body is not one JSON value"};
     } else if (http::equals_ignoring_case(media_type.substr(0, 5), "text/")) {
         kind = payload_kind::text;
         if (!is_utf8(body_.body())) return {error::bad_payload, "the text is not UTF-8"};

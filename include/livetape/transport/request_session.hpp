@@ -32,7 +32,8 @@ struct request_options {
 /// Thread safety: shared objects unsafe; the shard's thread owns it.
 class request_session {
 public:
-    request_session(error_counters& errors, dispatcher& wakes, time_point now, request_options const& options)
+    request_session(error_counters& errors, dispatcher& wakes, time_point now,
+                    request_options const& options)
         : errors_{errors}, options_{options}, parser_{options.head}, cursors_{wakes}, since_{now} {}
 
     void feed(std::span<char> bytes, time_point now) {
@@ -57,11 +58,14 @@ public:
         out_.begin_write(batch, now);
     }
 
-    void settle(write_batch& batch, std::size_t written, time_point now) { out_.settle(batch, written, now); }
+    void settle(write_batch& batch, std::size_t written, time_point now) {
+        out_.settle(batch, written, now);
+    }
 
     [[nodiscard]] time_point wake(time_point now) {
         if (end_ != session_end::none) return out_.has_unsent() ? wake_for_refusal(now) : never;
-        auto const deadline = since_ + (parser_.has_begun() ? options_.head_timeout : options_.keep_alive_timeout);
+        auto const deadline =
+            since_ + (parser_.has_begun() ? options_.head_timeout : options_.keep_alive_timeout);
         if (now < deadline) return deadline;
         if (parser_.has_begun()) refuse(error::request_timeout);
         else end_ = session_end::abort;

@@ -20,8 +20,8 @@ public:
     /// @param keep_alive  whether the stream can carry another request afterwards
     response_session(dispatcher& wakes, std::string response, bool keep_alive,
                      std::chrono::milliseconds write_timeout)
-        : cursors_{wakes}, write_timeout_{write_timeout},
-          end_{keep_alive ? session_end::handback : session_end::close} {
+        : cursors_{wakes}, write_timeout_{write_timeout}, end_{keep_alive ? session_end::handback
+                                                                          : session_end::close} {
         out_.lane() = std::move(response);
     }
 
@@ -40,7 +40,9 @@ public:
         out_.begin_write(batch, now);
     }
 
-    void settle(write_batch& batch, std::size_t written, time_point now) { out_.settle(batch, written, now); }
+    void settle(write_batch& batch, std::size_t written, time_point now) {
+        out_.settle(batch, written, now);
+    }
 
     [[nodiscard]] time_point wake(time_point now) noexcept {
         if (!out_.has_unsent()) return never;

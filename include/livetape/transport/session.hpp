@@ -20,9 +20,9 @@ namespace livetape {
 /// What a session is made with besides the request.
 struct session_context {
     live_endpoint& endpoint;
-    dispatcher& wakes;         ///< of the shard that drives the session
+    dispatcher& wakes; ///< of the shard that drives the session
     time_point now;
-    std::uint32_t random = 0;  ///< for jitter
+    std::uint32_t random = 0; ///< for jitter
 };
 
 /// Whether a session still wants its stream.
@@ -30,7 +30,7 @@ enum class session_end : std::uint8_t {
     none,     ///< it goes on
     close,    ///< close once everything is written; the peer may still be sending
     finished, ///< close once everything is written; both sides have said good-bye
-    handback, ///< the exchange is over once everything is written; the stream can carry another request
+    handback, ///< the exchange is over once everything is written; the stream can go on
     abort,    ///< close at once: the peer takes nothing, or is gone
 };
 
@@ -71,10 +71,11 @@ concept session = requires(S s, S const c, std::span<char> bytes, write_batch& b
 /// beginning with '/'. A session is always made; one that must be refused answers so and closes.
 template <class T>
 concept transport = session<typename T::session> &&
-    requires(http::request_head const& head, std::string_view path, session_context const& context) {
-        { T::matches(head, path) } -> std::same_as<bool>;
-        requires std::constructible_from<typename T::session, session_context const&,
-                                         http::request_head const&, std::string_view>;
-    };
+    requires(http::request_head const& head, std::string_view path,
+             session_context const& context) {
+    { T::matches(head, path) } -> std::same_as<bool>;
+    requires std::constructible_from<typename T::session, session_context const&,
+                                     http::request_head const&, std::string_view>;
+};
 
 } // namespace livetape

@@ -25,7 +25,8 @@ public:
 
     explicit sse_format(std::string_view path) noexcept : is_raw_{path.starts_with(raw_prefix)} {}
 
-    [[nodiscard]] std::optional<std::string_view> path_channel(std::string_view path) const noexcept {
+    [[nodiscard]] std::optional<std::string_view>
+    path_channel(std::string_view path) const noexcept {
         if (!is_raw_) return std::nullopt;
         return path.substr(raw_prefix.size());
     }
@@ -41,7 +42,8 @@ public:
         return channel_count > 1;
     }
 
-    static void append_start(std::string& out, std::string_view cursor, std::chrono::milliseconds retry) {
+    static void append_start(std::string& out, std::string_view cursor,
+                             std::chrono::milliseconds retry) {
         sse::append_block(out, {.id = cursor, .retry = retry});
     }
 

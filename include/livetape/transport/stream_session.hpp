@@ -28,10 +28,10 @@ namespace livetape {
 ///   names none
 /// - `content_type()`
 /// - `events(count)`: the encoding of a stream of that many channels
-/// - `has_cursor_after_flush(count)`: whether the events of such a stream do not say where they are,
-///   so that each flush must end with the cursor
-/// - `append_cursor(out, cursor)`: what tells the client the cursor to come back with; it also opens
-///   the stream, unless a snapshot follows, whose events bring their own
+/// - `has_cursor_after_flush(count)`: whether the events of such a stream do not say where they
+///   are, so that each flush must end with the cursor
+/// - `append_cursor(out, cursor)`: what tells the client the cursor to come back with; it also
+///   opens the stream, unless a snapshot follows, whose events bring their own
 /// - `append_start(out, cursor, retry)`, if the format has it: what opens the stream instead. The
 ///   cursor is empty if a snapshot follows; `retry` is what the client should wait to come back
 /// - `append_gap(out, channel, missed)`: a notice of lost events
@@ -40,15 +40,16 @@ namespace livetape {
 /// `stream_format_base` has defaults for those that have one.
 template <class F>
 concept stream_format = std::constructible_from<F, std::string_view> &&
-    requires(F const f, std::string& out, std::string_view text, gap const& missed, std::size_t count) {
-        { f.path_channel(text) } -> std::same_as<std::optional<std::string_view>>;
-        { f.content_type() } -> std::convertible_to<std::string_view>;
-        { f.events(count) } -> std::same_as<encoding const&>;
-        { f.has_cursor_after_flush(count) } -> std::same_as<bool>;
-        f.append_cursor(out, text);
-        f.append_gap(out, text, missed);
-        f.append_heartbeat(out);
-    };
+    requires(F const f, std::string& out, std::string_view text, gap const& missed,
+             std::size_t count) {
+    { f.path_channel(text) } -> std::same_as<std::optional<std::string_view>>;
+    { f.content_type() } -> std::convertible_to<std::string_view>;
+    { f.events(count) } -> std::same_as<encoding const&>;
+    { f.has_cursor_after_flush(count) } -> std::same_as<bool>;
+    f.append_cursor(out, text);
+    f.append_gap(out, text, missed);
+    f.append_heartbeat(out);
+};
 
 /// What a stream format need not say: no channel in the path, and a cursor after each flush.
 struct stream_format_base {
@@ -69,7 +70,8 @@ struct stream_format_base {
 template <stream_format Format>
 class stream_session {
 public:
-    stream_session(session_context const& context, http::request_head const& head, std::string_view path);
+    stream_session(session_context const& context, http::request_head const& head,
+                   std::string_view path);
 
     /// A client has nothing to say on an event stream; what comes is dropped.
     void feed(std::span<char>, time_point) noexcept {}
@@ -98,15 +100,17 @@ public:
     [[nodiscard]] std::string take_unread() { return {}; }
 
 private:
-    void open(session_context const& context, http::request_head const& head, subscribe_request const& request,
-              std::string_view identity);
+    void open(session_context const& context, http::request_head const& head,
+              subscribe_request const& request, std::string_view identity);
     void refuse(refusal_reason const& why, http::request_head const& head);
     void append_gap(std::string& out, std::string_view channel, gap const& missed) {
         format_.append_gap(out, channel, missed);
         endpoint_.errors().count(error::gap);
     }
 
-    [[nodiscard]] bool has_trailer() const { return format_.has_cursor_after_flush(cursors_.count()); }
+    [[nodiscard]] bool has_trailer() const {
+        return format_.has_cursor_after_flush(cursors_.count());
+    }
     [[nodiscard]] std::string reached() const;
 
     live_endpoint& endpoint_;
@@ -119,9 +123,10 @@ private:
 };
 
 template <stream_format Format>
-stream_session<Format>::stream_session(session_context const& context, http::request_head const& head,
-                                       std::string_view path)
-    : endpoint_{context.endpoint}, cursors_{context.wakes}, last_written_{context.now}, format_{path} {
+stream_session<Format>::stream_session(session_context const& context,
+                                       http::request_head const& head, std::string_view path)
+    : endpoint_{context.endpoint}, cursors_{context.wakes}, last_written_{context.now}, format_{
+                                                                                            path} {
     std::string identity;
     subscribe_request request;
     if (head.method() != "GET") {
@@ -154,8 +159,10 @@ void stream_session<Format>::open(session_context const& context, http::request_
     for (auto const& channel : channels) {
         opened_cursor opened;
         subscription* added = nullptr;
-        auto const start = start_of(request.from(), channel, request.has_snapshot(), channels.size());
-        auto const why = subscribe(endpoint_, identity, cursors_, channel, *start, format, opened, added);
+        auto const start =
+            start_of(request.from(), channel, request.has_snapshot(), channels.size());
+        auto const why =
+            subscribe(endpoint_, identity, cursors_, channel, *start, format, opened, added);
         if (why) return refuse(why, head);
         has_snapshot = has_snapshot || opened.snapshot;
         if (opened.missed) append_gap(gaps, channel, *opened.missed);
@@ -165,7 +172,8 @@ void stream_session<Format>::open(session_context const& context, http::request_
     auto& lane = out_.lane();
     http::append_status_line(lane, 200);
     http::append_field(lane, "Content-Type", format_.content_type());
-    lane += "Cache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\nConnection: close\r\n";
+    lane +=
+        "Cache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\nConnection: close\r\n";
     lane += endpoint_.cross_origin_fields(head);
     http::append_end_of_head(lane);
     // The cursor after a gap must not arrive without the notice of the gap.
@@ -173,11 +181,11 @@ void stream_session<Format>::open(session_context const& context, http::request_
     // A quiet stream must be resumable before its first event. With a snapshot under way the
     // positions are not reached yet; its events bring their own.
     auto const cursor = has_snapshot ? std::string{} : reached();
-    auto const jitter = std::chrono::milliseconds{options.sse_retry_jitter.count() * context.random >> 32};
+    auto const jitter =
+        std::chrono::milliseconds{options.sse_retry_jitter.count() * context.random >> 32};
     if constexpr (requires { format_.append_start(lane, cursor, jitter); })
         format_.append_start(lane, cursor, options.sse_retry + jitter);
-    else if (!cursor.empty())
-        format_.append_cursor(lane, cursor);
+    else if (!cursor.empty()) format_.append_cursor(lane, cursor);
 }
 
 template <stream_format Format>
@@ -205,7 +213,8 @@ void stream_session<Format>::gather(write_batch& batch, time_point now) {
     } else {
         auto const report_gap = [this](auto const& missed) {
             append_gap(out_.lane(), missed.of->source().name(), missed.range);
-            if (missed.of->source().options().on_overrun == overrun_policy::close) end_ = session_end::close;
+            if (missed.of->source().options().on_overrun == overrun_policy::close)
+                end_ = session_end::close;
             return end_ == session_end::none;
         };
         out_.gather(batch, cursors_, report_gap, has_trailer() ? 1 : 0);

@@ -26,10 +26,10 @@ struct command {
 
     kind what = kind::subscribe;
     std::string channel;
-    std::string id;           ///< as JSON, to be repeated in the reply; empty if there is none
-    std::string cursor;       ///< of `subscribe`
+    std::string id;     ///< as JSON, to be repeated in the reply; empty if there is none
+    std::string cursor; ///< of `subscribe`
     bool has_snapshot = false;
-    std::string key;          ///< of `publish`
+    std::string key; ///< of `publish`
     std::string payload;
     payload_kind payload_is = payload_kind::json;
 };
@@ -37,7 +37,7 @@ struct command {
 /// Why a client's message was not understood; `none` with a command if it was.
 struct command_failure {
     error what = error::none;
-    std::string detail;       ///< what was wrong in it, for the person who wrote the client
+    std::string detail; ///< what was wrong in it, for the person who wrote the client
 };
 
 /// Reads a client's message: a JSON object with one of `subscribe`, `unsubscribe` and `publish`.
@@ -97,12 +97,14 @@ inline void append_gap(std::string& out, std::string_view channel, gap const& mi
     append_number(out, missed.first);
     out += R"(,"to":)";
     append_number(out, missed.last);
-    out += missed.reason == gap_reason::epoch ? R"(,"reason":"epoch"})" : R"(,"reason":"retention"})";
+    out +=
+        missed.reason == gap_reason::epoch ? R"(,"reason":"epoch"})" : R"(,"reason":"retention"})";
 }
 
 /// Appends `{"error":{"code":"unknown_channel","message":"…"},"id":1}`; an empty detail stands for
 /// the table's message.
-inline void append_error(std::string& out, error what, std::string_view detail, std::string_view id = {}) {
+inline void append_error(std::string& out, error what, std::string_view detail,
+                         std::string_view id = {}) {
     auto const& known = describe(what);
     out += R"({"error":{"code":)";
     append_json_string(out, known.name);

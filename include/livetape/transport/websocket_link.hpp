@@ -33,15 +33,16 @@ public:
     /// @param refused  an error that the caller found first, or none
     websocket_link(session_context const& context, http::request_head const& head, error refused,
                    std::string_view detail, std::span<std::string_view const> subprotocols)
-        : endpoint_{context.endpoint},
-          reader_{websocket::role::server, {context.endpoint.options().message_bytes_max}},
+        : endpoint_{context.endpoint}, reader_{websocket::role::server,
+                                               {context.endpoint.options().message_bytes_max}},
           last_received_{context.now} {
         if (auto const wrong = websocket::check_handshake(head); wrong != error::none) {
             refused = wrong;
             detail = {};
         }
         if (refused == error::none) {
-            websocket::append_accept(out.lane(), head, websocket::choose_subprotocol(head, subprotocols));
+            websocket::append_accept(out.lane(), head,
+                                     websocket::choose_subprotocol(head, subprotocols));
             return;
         }
         state_ = state::ended;
@@ -73,13 +74,15 @@ public:
                 if (is_open()) on_message(item);
                 break;
             case kind::ping:
-                if (is_open()) websocket::append_frame(out.lane(), websocket::opcode::pong, item.payload);
+                if (is_open())
+                    websocket::append_frame(out.lane(), websocket::opcode::pong, item.payload);
                 break;
             case kind::pong: break;
             case kind::close: answer_close(item.close_code); break;
             case kind::failed: fail(item.failure); break;
             }
-            if (waiting > endpoint_.options().reply_bytes_max && out.reply_bytes() > waiting && is_open())
+            if (waiting > endpoint_.options().reply_bytes_max && out.reply_bytes() > waiting &&
+                is_open())
                 fail(error::control_flood);
         }
     }
@@ -94,7 +97,8 @@ public:
         if (!is_open()) return;
         endpoint_.errors().count(why);
         auto const& known = describe(why);
-        websocket::append_close_frame(out.lane(), known.close_code, reason.empty() ? known.message : reason);
+        websocket::append_close_frame(out.lane(), known.close_code,
+                                      reason.empty() ? known.message : reason);
         state_ = state::closing;
         last_received_ = now;
     }
@@ -142,7 +146,8 @@ private:
     /// RFC 6455 §5.5.1: the answer to a close echoes its code, unless we sent ours before.
     void answer_close(std::uint16_t code) {
         if (is_open()) {
-            bool const has_code = code != static_cast<std::uint16_t>(websocket::close_code::no_status_received);
+            bool const has_code =
+                code != static_cast<std::uint16_t>(websocket::close_code::no_status_received);
             if (has_code) websocket::append_close_frame(out.lane(), code);
             else websocket::append_frame(out.lane(), websocket::opcode::close, {});
         }
@@ -153,7 +158,8 @@ private:
     void fail(error why) {
         endpoint_.errors().count(why);
         if (is_open())
-            websocket::append_close_frame(out.lane(), describe(why).close_code, describe(why).message);
+            websocket::append_close_frame(out.lane(), describe(why).close_code,
+                                          describe(why).message);
         state_ = state::ended;
     }
 

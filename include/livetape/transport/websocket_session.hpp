@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include <livetape/transport/client_request.hpp>
 #include <livetape/transport/encodings.hpp>
 #include <livetape/transport/session.hpp>
-#include <livetape/transport/client_request.hpp>
 #include <livetape/transport/subscription_protocol.hpp>
 #include <livetape/transport/websocket_link.hpp>
 
@@ -26,7 +26,8 @@ struct websocket_opening;
 /// Thread safety: shared objects unsafe; the shard's thread owns it.
 class websocket_session {
 public:
-    websocket_session(session_context const& context, http::request_head const& head, std::string_view path);
+    websocket_session(session_context const& context, http::request_head const& head,
+                      std::string_view path);
 
     void feed(std::span<char> bytes, time_point now) {
         link_.feed(bytes, now, [&](auto const& message) {
@@ -42,7 +43,9 @@ public:
 
     void gather(write_batch& batch, time_point now) {
         if (!link_.is_open()) link_.out.gather_replies(batch);
-        else link_.out.gather(batch, cursors_, [&](auto const& missed) { return report_gap(missed, now); });
+        else
+            link_.out.gather(batch, cursors_,
+                             [&](auto const& missed) { return report_gap(missed, now); });
         link_.out.begin_write(batch, now);
         has_events_in_flight_ = batch.event_count() > 0;
     }
@@ -79,7 +82,8 @@ private:
     bool report_gap(subscriber::missed_events const& missed, time_point now);
 
     /// Subscribes and appends the acknowledgement, and the gap if there is one.
-    refusal_reason subscribe_to(std::string_view channel, start_position const& start, std::string_view id);
+    refusal_reason subscribe_to(std::string_view channel, start_position const& start,
+                                std::string_view id);
 
     void reply(std::string_view json) { link_.send(websocket::opcode::text, json); }
     void reply_error(error what, std::string_view detail, std::string_view id);

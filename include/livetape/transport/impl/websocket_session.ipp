@@ -9,15 +9,18 @@ namespace detail {
 
 /// What is decided about a WebSocket request before the handshake is answered.
 struct websocket_opening {
-    websocket_opening(session_context const& context, http::request_head const& head, std::string_view path) {
+    websocket_opening(session_context const& context, http::request_head const& head,
+                      std::string_view path) {
         auto const prefix = websocket_transport::raw_prefix;
         is_raw = path.starts_with(prefix);
         auto& endpoint = context.endpoint;
         refused.what = websocket::check_handshake(head);
-        if (!refused) refused.what = has_body(head) ? error::bad_content_length : endpoint.admit(head, identity);
+        if (!refused)
+            refused.what =
+                has_body(head) ? error::bad_content_length : endpoint.admit(head, identity);
         if (refused) return;
-        refused = request.parse(head, is_raw ? path.substr(prefix.size()) : std::string_view{}, false,
-                                endpoint.options().channels_per_session_max);
+        refused = request.parse(head, is_raw ? path.substr(prefix.size()) : std::string_view{},
+                                false, endpoint.options().channels_per_session_max);
         if (refused || !is_raw) return;
         if (request.channels().size() != 1) {
             refused = {error::bad_query, "a raw path takes one channel"};
@@ -36,11 +39,12 @@ inline constexpr std::array<std::string_view, 1> json_subprotocols{subprotocol_n
 
 } // namespace detail
 
-inline websocket_session::websocket_session(session_context const& context, http::request_head const& head,
-                                            std::string_view path)
+inline websocket_session::websocket_session(session_context const& context,
+                                            http::request_head const& head, std::string_view path)
     : websocket_session{context, head, detail::websocket_opening{context, head, path}} {}
 
-inline websocket_session::websocket_session(session_context const& context, http::request_head const& head,
+inline websocket_session::websocket_session(session_context const& context,
+                                            http::request_head const& head,
                                             detail::websocket_opening&& opening)
     : link_{context, head, opening.refused.what, opening.refused.detail,
             opening.is_raw ? std::span<std::string_view const>{} : detail::json_subprotocols},
@@ -48,7 +52,8 @@ inline websocket_session::websocket_session(session_context const& context, http
     if (!link_.is_open()) return;
     auto const& request = opening.request;
     for (auto const& channel : request.channels()) {
-        auto const start = start_of(request.from(), channel, request.has_snapshot(), request.channels().size());
+        auto const start =
+            start_of(request.from(), channel, request.has_snapshot(), request.channels().size());
         auto const refused = subscribe_to(channel, *start, {});
         if (!refused) continue;
         if (!is_raw_) reply_error(refused.what, refused.detail, {});
@@ -56,7 +61,8 @@ inline websocket_session::websocket_session(session_context const& context, http
     }
 }
 
-inline void websocket_session::obey(websocket::message_reader::item const& message, time_point now) {
+inline void websocket_session::obey(websocket::message_reader::item const& message,
+                                    time_point now) {
     if (message.kind != websocket::message_reader::item_kind::text)
         return reply_error(error::bad_message, "commands are JSON text, not binary messages", {});
     command from;
@@ -94,12 +100,15 @@ inline void websocket_session::subscribe_by_command(command const& from) {
     if (refused) reply_error(refused.what, refused.detail, from.id);
 }
 
-inline refusal_reason websocket_session::subscribe_to(std::string_view channel, start_position const& start,
+inline refusal_reason websocket_session::subscribe_to(std::string_view channel,
+                                                      start_position const& start,
                                                       std::string_view id) {
     opened_cursor opened;
     subscription* added = nullptr;
-    auto const& format = is_raw_ ? encoding_of<websocket_raw_encoder> : encoding_of<websocket_json_encoder>;
-    if (auto refused = subscribe(link_.endpoint(), identity_, cursors_, channel, start, format, opened, added))
+    auto const& format =
+        is_raw_ ? encoding_of<websocket_raw_encoder> : encoding_of<websocket_json_encoder>;
+    if (auto refused =
+            subscribe(link_.endpoint(), identity_, cursors_, channel, start, format, opened, added))
         return refused;
     if (is_raw_) return opened.missed ? refusal_reason{error::gap} : refusal_reason{};
     std::string json;
@@ -127,7 +136,8 @@ inline void websocket_session::publish(command const& from) {
     position at;
     auto refused = check_publish(link_.endpoint(), identity_, from.channel);
     if (!refused)
-        refused = publish_from_client(link_.endpoint(), from.channel, from.payload, {from.key, from.payload_is}, at);
+        refused = publish_from_client(link_.endpoint(), from.channel, from.payload,
+                                      {from.key, from.payload_is}, at);
     if (refused) return reply_error(refused.what, refused.detail, from.id);
     std::string json;
     append_published(json, from.channel, from.id, at);
@@ -135,7 +145,8 @@ inline void websocket_session::publish(command const& from) {
 }
 
 inline bool websocket_session::report_gap(subscriber::missed_events const& missed, time_point now) {
-    bool const goes_on = !is_raw_ && missed.of->source().options().on_overrun == overrun_policy::skip;
+    bool const goes_on =
+        !is_raw_ && missed.of->source().options().on_overrun == overrun_policy::skip;
     std::string json;
     append_gap(json, missed.of->source().name(), missed.range);
     if (!is_raw_) reply(json);
@@ -144,7 +155,8 @@ inline bool websocket_session::report_gap(subscriber::missed_events const& misse
     return goes_on;
 }
 
-inline void websocket_session::reply_error(error what, std::string_view detail, std::string_view id) {
+inline void websocket_session::reply_error(error what, std::string_view detail,
+                                           std::string_view id) {
     link_.endpoint().errors().count(what);
     std::string json;
     append_error(json, what, detail, id);
