@@ -39,7 +39,8 @@ inline std::span<layer const> layers() {
     return table;
 }
 
-/// Every line of a text without its end; a text that does not end with a line end has its rest last.
+/// Every line of a text without its end; a text that does not end with a line end has its rest
+/// last.
 inline std::vector<std::string_view> lines_of(std::string_view text) {
     std::vector<std::string_view> lines;
     while (!text.empty()) {
