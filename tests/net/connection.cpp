@@ -9,12 +9,11 @@
 
 #include <asio/bind_executor.hpp>
 #include <asio/io_context.hpp>
-#include <asio/post.hpp>
-#include <asio/strand.hpp>
 #include <asio/use_future.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <future>
 #include <memory>
 #include <optional>
@@ -33,6 +32,9 @@ using namespace livetape;
 using test::memory_peer;
 using test::memory_stream;
 using returned = std::optional<returned_stream<memory_stream>>;
+
+// One type for all handlers, because each makes all drivers anew.
+using serve_handler = std::function<void(std::error_code, returned)>;
 
 http::request_head head_of(std::string_view text) {
     http::request_parser parser;
@@ -77,13 +79,17 @@ struct world {
 
     template <class Transports = default_transports>
     void serve(http::request_head head, std::string received = {}) {
-        livetape::serve<Transports>(peer.stream(), std::move(head), endpoint, {"/live", std::move(received)},
-                                    [this](std::error_code ec, returned stream) {
-                                        ++done_count;
-                                        error = ec;
-                                        back = std::move(stream);
-                                    });
+        livetape::serve<Transports>(peer.stream(), std::move(head), endpoint, {"/live", std::move(received)}, note());
         CHECK(done_count == 0);
+    }
+
+    /// Notes the completion.
+    serve_handler note() {
+        return [this](std::error_code ec, returned stream) {
+            ++done_count;
+            error = ec;
+            back = std::move(stream);
+        };
     }
 
     /// Runs what can run; false if the io_context has run out of work.
@@ -241,11 +247,7 @@ TEST_CASE("net/connection: gives the stream back after a poll, with what came af
     }();
     w.done_count = 0;
     livetape::serve(std::move(w.back->stream), get("/live/poll?channel=a&wait=30&cursor=" + cursor), w.endpoint,
-                    {"/live", {}}, [&](std::error_code ec, returned stream) {
-                        ++w.done_count;
-                        w.error = ec;
-                        w.back = std::move(stream);
-                    });
+                    {"/live", {}}, w.note());
     CHECK(w.poll());
     CHECK(w.peer.take().empty());
     w.all.publish("a", "2");
@@ -299,12 +301,12 @@ TEST_CASE("net/connection: lets a host choose its transports") {
 
 TEST_CASE("net/serve: completes on the handler's executor") {
     world w;
-    w.serve(get("/live/nothing"));
     asio::io_context other;
     bool is_done = false;
     memory_peer peer{w.io};
-    livetape::serve(peer.stream(), get("/live/nothing"), w.endpoint, {},
-                    asio::bind_executor(other.get_executor(), [&](std::error_code, returned) { is_done = true; }));
+    using few = transports<hello_transport>;
+    livetape::serve<few>(peer.stream(), get("/live/nothing"), w.endpoint, {},
+                         asio::bind_executor(other.get_executor(), [&](std::error_code, returned) { is_done = true; }));
     peer.end_input();
     w.poll();
     CHECK_FALSE(is_done);
@@ -315,7 +317,8 @@ TEST_CASE("net/serve: completes on the handler's executor") {
 TEST_CASE("net/serve: takes any completion token") {
     world w;
     w.peer.end_input();
-    auto future = livetape::serve(w.peer.stream(), get("/live/nothing"), w.endpoint, {}, asio::use_future);
+    using few = transports<hello_transport>;
+    auto future = livetape::serve<few>(w.peer.stream(), get("/live/nothing"), w.endpoint, {}, asio::use_future);
     w.io.run();
     CHECK_THROWS_AS(future.get(), std::system_error);
 }
@@ -441,7 +444,7 @@ TEST_CASE("net/connection: goes with its io_context, whatever is pending") {
                     peer.pipe().output_max = output_max;
                     livetape::serve(peer.stream(),
                                     std::string_view{target}.find("ws") != std::string_view::npos ? upgrade(target) : get(target),
-                                    *endpoint, {}, [&](std::error_code, returned) { ++done_count; });
+                                    *endpoint, {}, serve_handler{[&](std::error_code, returned) { ++done_count; }});
                     io->poll();
                     all->publish("a", "1");
                     io->poll();

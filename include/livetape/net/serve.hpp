@@ -65,8 +65,9 @@ private:
 /// the way in for a host with a listener, a router and an authentication of its own.
 ///
 /// The stream's executor must be an io_context's that one thread runs. A poll or a publish hands
-/// the stream back if the client may send another request on it; WebSocket and SSE keep it until
-/// they end. A path that is no transport's is answered with 404.
+/// the stream back if the client may send another request on it, once the first bytes of that have
+/// come; a socket is then non-blocking. WebSocket and SSE keep it until they end. A path that is no
+/// transport's is answered with 404.
 ///
 /// @param stream    any Asio stream: TCP, TLS, an in-memory pair
 /// @param endpoint  hub and options; must outlive the connection
