@@ -38,7 +38,7 @@ public:
 
 private:
     static constexpr std::chrono::milliseconds interval{100};
-    static constexpr alert_rule cpu_rule{"cpu", "%", {85, 60}};
+    static constexpr alert_rule cpu_rule{"CPU", "%", {85, 60}};
     static constexpr alert_rule memory_rule{"memory", "%", {90, 85}};
 
     bool tick() {
