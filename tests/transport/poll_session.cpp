@@ -451,7 +451,7 @@ TEST_CASE("transport/poll_session: refusals have a status, a reason and a counte
             CHECK(r.status == v.status);
             CHECK(r.code() == (v.head.method() == "HEAD" ? "" : describe(v.what).name));
             if (v.head.method() == "HEAD") CHECK(received.empty());
-            if (v.status == 405) CHECK(r.field("Allow") == "GET");
+            if (v.status == 405) CHECK(r.field("Allow") == "GET, OPTIONS");
             CHECK(r.field("Connection") == "close");
             CHECK(driver->on.end() == session_end::close);
         }
@@ -675,6 +675,26 @@ TEST_CASE("transport/publish_session: a body that does not come is answered with
     gone->end_input();
     CHECK(gone->is_aborted);
     CHECK(w.source.open("chat").last_offset() == 0);
+}
+
+TEST_CASE(
+    "transport/poll_session: pages of allowed origins may ask with If-None-Match [Fetch 3.2.2]") {
+    live_options options;
+    options.origins = http::origin_policy{{"https://app.example"}};
+    world w{options};
+    auto const asked = connect<poll_session>(
+        w, request("OPTIONS", "/poll?channel=chat",
+                   {{"Origin", "https://app.example"}, {"Access-Control-Request-Method", "GET"}}));
+    auto const preflight = only_response(asked->received);
+    CHECK(preflight.status == 204);
+    CHECK(preflight.field("Allow") == "GET, OPTIONS");
+    CHECK(preflight.field("Access-Control-Allow-Origin") == "https://app.example");
+    CHECK(preflight.field("Access-Control-Allow-Methods") == "GET");
+    CHECK(preflight.field("Access-Control-Allow-Headers") == "Authorization, If-None-Match");
+    auto const refused = connect<poll_session>(
+        w, request("OPTIONS", "/poll?channel=chat", {{"Origin", "https://evil.example"}}));
+    CHECK(only_response(refused->received).status == 403);
+    CHECK(w.count(error::origin_refused) == 1);
 }
 
 TEST_CASE("transport/publish_session: pages of allowed origins may publish after they asked [Fetch "

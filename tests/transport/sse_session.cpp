@@ -420,6 +420,21 @@ TEST_CASE("transport/sse_session: what the client sends is dropped, and its end 
     CHECK_FALSE(refused->is_aborted);
 }
 
+TEST_CASE(
+    "transport/sse_session: pages of allowed origins may ask with Last-Event-ID [Fetch 3.2.2]") {
+    live_options options;
+    options.origins = http::origin_policy{{"https://app.example"}};
+    world w{options};
+    auto const asked = connect<sse_session>(
+        w, request("OPTIONS", "/sse?channel=ticks", {{"Origin", "https://app.example"}}));
+    CHECK(asked->is_over);
+    auto const preflight = only_response(asked->received);
+    CHECK(preflight.status == 204);
+    CHECK(preflight.field("Access-Control-Allow-Origin") == "https://app.example");
+    CHECK(preflight.field("Access-Control-Allow-Methods") == "GET");
+    CHECK(preflight.field("Access-Control-Allow-Headers") == "Authorization, Last-Event-ID");
+}
+
 TEST_CASE("transport/sse_session: refusals have a status, a reason and a counter") {
     struct refused {
         char const* name;
@@ -474,7 +489,7 @@ TEST_CASE("transport/sse_session: refusals have a status, a reason and a counter
             CHECK(inbox.head.status == v.status);
             CHECK(inbox.head.code() == (v.head.method() == "HEAD" ? "" : describe(v.what).name));
             CHECK(inbox.head.field("Connection") == "close");
-            if (v.status == 405) CHECK(inbox.head.field("Allow") == "GET");
+            if (v.status == 405) CHECK(inbox.head.field("Allow") == "GET, OPTIONS");
             CHECK(stream->is_over);
             CHECK_FALSE(stream->is_aborted);
         }

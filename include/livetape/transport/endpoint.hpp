@@ -145,6 +145,24 @@ public:
         return response;
     }
 
+    /// The whole answer to a browser that asks before a page of another origin sends what HTML
+    /// alone could not (Fetch §3.2.2), after which the connection closes.
+    /// @param method  what the resource takes besides OPTIONS
+    /// @param fields  the request fields beyond the usual ones that it understands
+    [[nodiscard]] std::string answer_preflight(http::request_head const& head,
+                                               std::string_view method, std::string_view fields) {
+        if (!options_.origins.allows(head)) return refuse(error::origin_refused, {}, head);
+        std::string response;
+        http::append_status_line(response, 204);
+        response.append("Allow: ").append(method).append(", OPTIONS\r\n");
+        http::append_field(response, "Access-Control-Allow-Methods", method);
+        http::append_field(response, "Access-Control-Allow-Headers", fields);
+        response += "Connection: close\r\n";
+        response += cross_origin_fields(head);
+        http::append_end_of_head(response);
+        return response;
+    }
+
 private:
     hub& source_;
     live_options options_;

@@ -121,6 +121,12 @@ inline poll_session::poll_session(session_context const& context, http::request_
     auto const& options = endpoint_.options();
     std::string identity;
     subscribe_request request;
+    if (head.method() == "OPTIONS") {
+        out_.lane() = endpoint_.answer_preflight(head, "GET", "Authorization, If-None-Match");
+        keep_alive_ = false;
+        finish();
+        return;
+    }
     if (head.method() != "GET") {
         refuse({error::method_not_allowed}, head);
         return;
@@ -176,7 +182,7 @@ inline refusal_reason poll_session::open(subscribe_request const& request,
 }
 
 inline void poll_session::refuse(refusal_reason const& why, http::request_head const& head) {
-    auto const allow = why.what == error::method_not_allowed ? "Allow: GET\r\n" : "";
+    auto const allow = why.what == error::method_not_allowed ? "Allow: GET, OPTIONS\r\n" : "";
     out_.lane() = endpoint_.refuse(why.what, why.detail, head, allow);
     keep_alive_ = false;
     finish();

@@ -82,7 +82,6 @@ private:
     refusal_reason open();
     void read(std::string_view& input);
     refusal_reason publish(position& at);
-    void answer_preflight();
     void refuse(refusal_reason const& why, std::string_view extra_fields = {});
 
     live_endpoint& endpoint_;
@@ -113,7 +112,9 @@ inline publish_session::publish_session(session_context const& context,
       body_{head, context.endpoint.options().message_bytes_max}, last_received_{context.now},
       keep_alive_{http::keep_alive(head)} {
     if (head.method() == "OPTIONS") {
-        answer_preflight();
+        // A browser asks before it sends JSON to another origin.
+        out_.lane() = endpoint_.answer_preflight(head, "POST", "Content-Type, Authorization");
+        end_ = session_end::close;
         return;
     }
     if (head.method() != "POST") {
@@ -182,18 +183,6 @@ inline refusal_reason publish_session::publish(position& at) {
     }
     return publish_from_client(endpoint_, query_.get("channel").value_or(""), body_.body(),
                                {query_.get("key").value_or(""), kind}, at);
-}
-
-/// A browser asks before it sends JSON to another origin (Fetch §3.2.2).
-inline void publish_session::answer_preflight() {
-    if (!endpoint_.options().origins.allows(head_)) return refuse({error::origin_refused});
-    auto& lane = out_.lane();
-    http::append_status_line(lane, 204);
-    lane += "Allow: POST, OPTIONS\r\nAccess-Control-Allow-Methods: POST\r\n"
-            "Access-Control-Allow-Headers: Content-Type, Authorization\r\nConnection: close\r\n";
-    lane += endpoint_.cross_origin_fields(head_);
-    http::append_end_of_head(lane);
-    end_ = session_end::close;
 }
 
 inline void publish_session::refuse(refusal_reason const& why, std::string_view extra_fields) {

@@ -129,6 +129,11 @@ stream_session<Format>::stream_session(session_context const& context,
                                                                                             path} {
     std::string identity;
     subscribe_request request;
+    if (head.method() == "OPTIONS") {
+        out_.lane() = endpoint_.answer_preflight(head, "GET", "Authorization, Last-Event-ID");
+        end_ = session_end::close;
+        return;
+    }
     if (head.method() != "GET") {
         refuse({error::method_not_allowed}, head);
         return;
@@ -191,7 +196,7 @@ void stream_session<Format>::open(session_context const& context, http::request_
 template <stream_format Format>
 void stream_session<Format>::refuse(refusal_reason const& why, http::request_head const& head) {
     cursors_.clear();
-    auto const allow = why.what == error::method_not_allowed ? "Allow: GET\r\n" : "";
+    auto const allow = why.what == error::method_not_allowed ? "Allow: GET, OPTIONS\r\n" : "";
     out_.lane() = endpoint_.refuse(why.what, why.detail, head, allow);
     end_ = session_end::close;
 }
