@@ -9,6 +9,7 @@ export async function startProxy(port) {
     let target = port;
     let isStalled = false;
     let dripBytes = 0;
+    let sentBytes = 0;
 
     /// Copies one direction, a few bytes at a time if asked to.
     const carry = (from, to) => {
@@ -29,6 +30,7 @@ export async function startProxy(port) {
         const upstream = connect({ port: target, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
         const pair = { client, upstream };
         pairs.add(pair);
+        client.on('data', (bytes) => (sentBytes += bytes.length));
         carry(client, upstream);
         carry(upstream, client);
         if (isStalled) upstream.pause();
@@ -47,7 +49,8 @@ export async function startProxy(port) {
     return {
         port: server.address().port,
         url: `http://127.0.0.1:${server.address().port}/live`,
-        connections: () => pairs.size,
+        /// What clients have sent through it so far.
+        sentBytes: () => sentBytes,
         target(to) {
             target = to;
         },
