@@ -45,9 +45,10 @@ struct swelling_encoder {
     static std::size_t overhead(event_view const&) { return 0; }
 };
 
-segment_ref make_segment(std::uint64_t first_offset, std::uint32_t events_max, std::size_t bytes_max) {
-    return segment_ref{new segment{std::make_shared<log_identity const>(log_identity{"test", 7}), first_offset,
-                                   events_max, bytes_max}};
+segment_ref make_segment(std::uint64_t first_offset, std::uint32_t events_max,
+                         std::size_t bytes_max) {
+    return segment_ref{new segment{std::make_shared<log_identity const>(log_identity{"test", 7}),
+                                   first_offset, events_max, bytes_max}};
 }
 
 void append(segment& to, std::uint64_t offset, std::string_view payload) {
@@ -61,7 +62,8 @@ std::string bytes_of(write_batch const& batch) {
 }
 
 struct world {
-    explicit world(channel_options const& options = {}) : all{options, {100, 1, [] { return time_point{}; }}} {}
+    explicit world(channel_options const& options = {})
+        : all{options, {100, 1, [] { return time_point{}; }}} {}
     hub all;
     int wake_count = 0;
     dispatcher wakes{[](void* self) noexcept { ++static_cast<world*>(self)->wake_count; }, this};
@@ -69,7 +71,8 @@ struct world {
     std::shared_ptr<channel> open(std::string_view name) { return all.try_open(name); }
 };
 
-opened_cursor subscribe(subscriber& cursors, std::shared_ptr<channel> const& source, start_position const& start = {}) {
+opened_cursor subscribe(subscriber& cursors, std::shared_ptr<channel> const& source,
+                        start_position const& start = {}) {
     opened_cursor opened;
     cursors.add(source, encoding_of<plain_encoder>, start, opened);
     return opened;
@@ -83,7 +86,8 @@ std::string take_all(subscriber& cursors) {
     for (;;) {
         auto const what = cursors.take(batch, missed);
         if (what == taken::gap)
-            received += "gap " + std::to_string(missed.range.first) + '-' + std::to_string(missed.range.last) + ';';
+            received += "gap " + std::to_string(missed.range.first) + '-' +
+                        std::to_string(missed.range.last) + ';';
         if (what == taken::nothing && batch.empty()) return received;
         received += bytes_of(batch);
         batch.settle(batch.bytes());
@@ -120,7 +124,8 @@ TEST_CASE("channel/segment: holds events as they were appended, up to its room")
     CHECK(s->end_offset() == 13);
 }
 
-TEST_CASE("channel/segment: encodes each event once per encoding, also when the estimate was wrong") {
+TEST_CASE(
+    "channel/segment: encodes each event once per encoding, also when the estimate was wrong") {
     auto const s = make_segment(1, 100, 100);
     for (std::uint64_t offset = 1; offset <= 10; ++offset) append(*s, offset, "x");
     auto const check_all = [&](encoding const& format, std::uint32_t count) {
@@ -161,7 +166,8 @@ TEST_CASE("channel/segment: fits whole events into a number of bytes, at least o
 }
 
 TEST_CASE("channel/write_batch: gives back what was not written, at every byte") {
-    // Two channels, one of them with two runs in the batch, and the session's own bytes before and after.
+    // Two channels, one of them with two runs in the batch, and the session's own bytes before and
+    // after.
     for (std::size_t cut_at = 0;; ++cut_at) {
         CAPTURE(cut_at);
         world w;
@@ -229,7 +235,8 @@ TEST_CASE("channel/write_batch: gives back a snapshot at every byte") {
         REQUIRE(all == "2:y;3:z;4:-;");
         auto const sent = std::min(cut_at, all.size());
         auto const cut = batch.settle(sent);
-        CHECK(all.substr(0, sent) + std::string{cut.rest} + take_all(cursors) == "2:y;3:z;4:-;5:live;");
+        CHECK(all.substr(0, sent) + std::string{cut.rest} + take_all(cursors) ==
+              "2:y;3:z;4:-;5:live;");
     }
 }
 
@@ -424,7 +431,8 @@ namespace {
 /// A shard without sockets: a thread with a dispatcher, whose subscribers come and go.
 class reader_thread {
 public:
-    reader_thread(hub& all, std::vector<std::string> const& names, std::uint32_t seed, std::uint64_t last)
+    reader_thread(hub& all, std::vector<std::string> const& names, std::uint32_t seed,
+                  std::uint64_t last)
         : all_{all}, names_{names}, random_{seed}, last_{last}, thread_{[this] { run(); }} {}
 
     void join() { thread_.join(); }

@@ -49,9 +49,9 @@ TEST_CASE("channel/channel_name: takes tokens of letters, digits and marks") {
         CAPTURE(name);
         CHECK(is_channel_name(name));
     }
-    for (auto const name : {""sv, "."sv, "a."sv, ".a"sv, "a..b"sv, "a b"sv, "a*"sv, "a>"sv, "a,b"sv, "a~b"sv,
-                            "a!b"sv, "a?b"sv, "a#b"sv, "a%b"sv, "a\"b"sv, "a\\b"sv, "a\nb"sv, "a\0b"sv,
-                            "\xc3\xa9"sv, "\x7f"sv}) {
+    for (auto const name : {""sv,     "."sv,    "a."sv,   ".a"sv,   "a..b"sv,     "a b"sv, "a*"sv,
+                            "a>"sv,   "a,b"sv,  "a~b"sv,  "a!b"sv,  "a?b"sv,      "a#b"sv, "a%b"sv,
+                            "a\"b"sv, "a\\b"sv, "a\nb"sv, "a\0b"sv, "\xc3\xa9"sv, "\x7f"sv}) {
         CAPTURE(name);
         CHECK_FALSE(is_channel_name(name));
     }
@@ -61,8 +61,10 @@ TEST_CASE("channel/channel_name: takes tokens of letters, digits and marks") {
 }
 
 TEST_CASE("channel/cursor: reads the positions that it wrote") {
-    for (auto const epoch : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{31}, std::uint64_t{32}, std::uint64_t{1} << 50, offset_max})
-        for (auto const offset : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{10}, offset_max}) {
+    for (auto const epoch : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{31},
+                             std::uint64_t{32}, std::uint64_t{1} << 50, offset_max})
+        for (auto const offset :
+             {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{10}, offset_max}) {
             position const at{epoch, offset};
             CAPTURE(text_of(at));
             CHECK(parse_position(text_of(at)) == at);
@@ -73,9 +75,27 @@ TEST_CASE("channel/cursor: reads the positions that it wrote") {
 }
 
 TEST_CASE("channel/cursor: refuses positions of any other form") {
-    for (auto const text : {""sv, "-"sv, "1"sv, "1-"sv, "-1"sv, "1--1"sv, "1-+1"sv, "+1-1"sv, " 1-1"sv, "1 -1"sv,
-                            "1- 1"sv, "1-1 "sv, "1-1-1"sv, "w-1"sv, "1-a"sv, "1-0x1"sv, "1-1.0"sv, "1-1\0"sv,
-                            "fvvvvvvvvvvvvv-1"sv, "g000000000000-1"sv, "1-18446744073709551616"sv}) {
+    for (auto const text : {""sv,
+                            "-"sv,
+                            "1"sv,
+                            "1-"sv,
+                            "-1"sv,
+                            "1--1"sv,
+                            "1-+1"sv,
+                            "+1-1"sv,
+                            " 1-1"sv,
+                            "1 -1"sv,
+                            "1- 1"sv,
+                            "1-1 "sv,
+                            "1-1-1"sv,
+                            "w-1"sv,
+                            "1-a"sv,
+                            "1-0x1"sv,
+                            "1-1.0"sv,
+                            "1-1\0"sv,
+                            "fvvvvvvvvvvvvv-1"sv,
+                            "g000000000000-1"sv,
+                            "1-18446744073709551616"sv}) {
         CAPTURE(text);
         CHECK_FALSE(parse_position(text));
         if (!text.empty()) CHECK_FALSE(cursor::parse(text));
@@ -113,9 +133,9 @@ TEST_CASE("channel/cursor: reads the positions of several channels that it wrote
     CHECK(read->find("b.c-d:e@f/g") == position{33, 4});
     CHECK_FALSE(read->find("b"));
 
-    for (auto const wrong : {"!", "a~1-1!", "!a~1-1", "a~1-1!!b~1-1", "1-1!2-2", "1-1!a~2-2", "a~1-1!2-2", "~1-1",
-                             "a~", "a~~1-1", "a~b~1-1", "a..b~1-1", "a b~1-1", "a~1-1!a~1-2", "a~now", "now!oldest",
-                             "a~1-1!b~1-x"}) {
+    for (auto const wrong : {"!", "a~1-1!", "!a~1-1", "a~1-1!!b~1-1", "1-1!2-2", "1-1!a~2-2",
+                             "a~1-1!2-2", "~1-1", "a~", "a~~1-1", "a~b~1-1", "a..b~1-1", "a b~1-1",
+                             "a~1-1!a~1-2", "a~now", "now!oldest", "a~1-1!b~1-x"}) {
         CAPTURE(wrong);
         CHECK_FALSE(cursor::parse(wrong));
     }
@@ -213,7 +233,8 @@ TEST_CASE("channel/channel: reads after an offset, bounded") {
 TEST_CASE("channel/channel: reads as many events as there are when asked for any number") {
     auto const c = make_channel({});
     for (int i = 0; i < 3; ++i) c->publish("x");
-    CHECK(offsets_of(c->read(1, {std::numeric_limits<std::size_t>::max()})) == std::vector<std::uint64_t>{2, 3});
+    CHECK(offsets_of(c->read(1, {std::numeric_limits<std::size_t>::max()})) ==
+          std::vector<std::uint64_t>{2, 3});
     CHECK(c->read(offset_max).empty());
     CHECK(c->read(offset_max - 1).empty());
 }
@@ -354,7 +375,8 @@ TEST_CASE("channel/key_index: orders keys by their last update and forgets the o
     CHECK(none.empty());
 }
 
-TEST_CASE("channel/key_index: copies what leaves the log if it is its key's newest, bounded in bytes") {
+TEST_CASE(
+    "channel/key_index: copies what leaves the log if it is its key's newest, bounded in bytes") {
     auto const identity = std::make_shared<log_identity const>(log_identity{"test", 1});
     segment_ref const leaving{new segment{identity, 1, 4, 100}};
     for (std::uint64_t offset = 1; auto const key : {"a", "b", "", "a"})

@@ -47,9 +47,10 @@ http::request_head get(std::string_view target) {
 }
 
 http::request_head upgrade(std::string_view target) {
-    return head_of("GET " + std::string{target} +
-                   " HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    return head_of(
+        "GET " + std::string{target} +
+        " HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
 }
 
 std::string frame(websocket::opcode code, std::string_view payload) {
@@ -69,7 +70,8 @@ test::received_items messages_of(std::string_view response) {
 
 int count_of(std::string_view text, std::string_view part) {
     int count = 0;
-    for (auto at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1)) ++count;
+    for (auto at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1))
+        ++count;
     return count;
 }
 
@@ -79,7 +81,8 @@ struct world {
 
     template <class Transports = default_transports>
     void serve(http::request_head head, std::string received = {}) {
-        livetape::serve<Transports>(peer.stream(), std::move(head), endpoint, {"/live", std::move(received)}, note());
+        livetape::serve<Transports>(peer.stream(), std::move(head), endpoint,
+                                    {"/live", std::move(received)}, note());
         CHECK(done_count == 0);
     }
 
@@ -110,14 +113,19 @@ struct world {
 };
 
 struct hello_session : response_session {
-    hello_session(session_context const& context, http::request_head const& head, std::string_view path)
-        : response_session{context.wakes, detail::to_response({200, "text/plain", std::string{path}}, head.method(), true),
-                           true, std::chrono::seconds{1}} {}
+    hello_session(session_context const& context, http::request_head const& head,
+                  std::string_view path)
+        : response_session{
+              context.wakes,
+              detail::to_response({200, "text/plain", std::string{path}}, head.method(), true),
+              true, std::chrono::seconds{1}} {}
 };
 
 struct hello_transport {
     using session = hello_session;
-    static bool matches(http::request_head const&, std::string_view path) { return path.starts_with("/hello"); }
+    static bool matches(http::request_head const&, std::string_view path) {
+        return path.starts_with("/hello");
+    }
 };
 
 /// What `connection` calls when a session is over.
@@ -158,7 +166,8 @@ TEST_CASE("net/connection: serves events that arrive while a write is in flight"
     REQUIRE(messages.size() == 51);
     CHECK(messages[0].payload.starts_with(R"({"subscribed":"a")"));
     for (std::size_t i = 0; i < 50; ++i)
-        CHECK(messages[i + 1].payload == R"({"channel":"a","offset":)" + std::to_string(i + 1) + R"(,"data":)" + std::to_string(i) + '}');
+        CHECK(messages[i + 1].payload == R"({"channel":"a","offset":)" + std::to_string(i + 1) +
+                                             R"(,"data":)" + std::to_string(i) + '}');
 
     w.peer.send(close_frame());
     w.poll();
@@ -214,7 +223,8 @@ TEST_CASE("net/connection: reads and writes byte by byte as in one piece") {
     w.all.publish("a", "1");
     w.peer.pipe().read_max = 1;
     w.peer.pipe().write_max = 1;
-    w.serve(upgrade("/live/ws"), frame(websocket::opcode::text, R"({"subscribe":"a","snapshot":true})"));
+    w.serve(upgrade("/live/ws"),
+            frame(websocket::opcode::text, R"({"subscribe":"a","snapshot":true})"));
     w.peer.send(frame(websocket::opcode::ping, "?") + close_frame());
     w.peer.end_input();
     CHECK_FALSE(w.poll());
@@ -230,7 +240,8 @@ TEST_CASE("net/connection: gives the stream back after a poll, with what came af
     w.all.publish("a", "1");
     w.serve(get("/live/poll?channel=a"));
     w.poll();
-    CHECK(w.peer.take().ends_with(R"("events":[{"channel":"a","offset":1,"data":1}]})" "\n"));
+    CHECK(w.peer.take().ends_with(R"("events":[{"channel":"a","offset":1,"data":1}]})"
+                                  "\n"));
     CHECK(w.done_count == 0);
     w.peer.send("GET /next");
     CHECK_FALSE(w.poll());
@@ -246,21 +257,23 @@ TEST_CASE("net/connection: gives the stream back after a poll, with what came af
         return text;
     }();
     w.done_count = 0;
-    livetape::serve(std::move(w.back->stream), get("/live/poll?channel=a&wait=30&cursor=" + cursor), w.endpoint,
-                    {"/live", {}}, w.note());
+    livetape::serve(std::move(w.back->stream), get("/live/poll?channel=a&wait=30&cursor=" + cursor),
+                    w.endpoint, {"/live", {}}, w.note());
     CHECK(w.poll());
     CHECK(w.peer.take().empty());
     w.all.publish("a", "2");
     CHECK(w.poll());
-    CHECK(w.peer.take().ends_with(R"("events":[{"channel":"a","offset":2,"data":2}]})" "\n"));
+    CHECK(w.peer.take().ends_with(R"("events":[{"channel":"a","offset":2,"data":2}]})"
+                                  "\n"));
     w.peer.end_input();
     CHECK_FALSE(w.poll());
     CHECK(w.done_count == 1);
 }
 
 TEST_CASE("net/connection: reports the end of input of every transport once") {
-    for (auto const target : {"/live/ws", "/live/sse?channel=a", "/live/poll?channel=a&wait=60&cursor=now",
-                              "/live/poll?channel=a", "/live/nothing", "/elsewhere"}) {
+    for (auto const target :
+         {"/live/ws", "/live/sse?channel=a", "/live/poll?channel=a&wait=60&cursor=now",
+          "/live/poll?channel=a", "/live/nothing", "/elsewhere"}) {
         CAPTURE(target);
         world w;
         w.all.open("a");
@@ -306,7 +319,8 @@ TEST_CASE("net/serve: completes on the handler's executor") {
     memory_peer peer{w.io};
     using few = transports<hello_transport>;
     livetape::serve<few>(peer.stream(), get("/live/nothing"), w.endpoint, {},
-                         asio::bind_executor(other.get_executor(), [&](std::error_code, returned) { is_done = true; }));
+                         asio::bind_executor(other.get_executor(),
+                                             [&](std::error_code, returned) { is_done = true; }));
     peer.end_input();
     w.poll();
     CHECK_FALSE(is_done);
@@ -318,7 +332,8 @@ TEST_CASE("net/serve: takes any completion token") {
     world w;
     w.peer.end_input();
     using few = transports<hello_transport>;
-    auto future = livetape::serve<few>(w.peer.stream(), get("/live/nothing"), w.endpoint, {}, asio::use_future);
+    auto future = livetape::serve<few>(w.peer.stream(), get("/live/nothing"), w.endpoint, {},
+                                       asio::use_future);
     w.io.run();
     CHECK_THROWS_AS(future.get(), std::system_error);
 }
@@ -399,8 +414,9 @@ TEST_CASE("net/connection: closes at once when shut down between two requests") 
     world w;
     connection_list listed;
     int done_count = 0;
-    driver<response_session>::start(w.peer.stream(), &listed, {}, count_done{&done_count}, shard::of(w.io).wakes(),
-                                    std::string{"HTTP/1.1 204 No Content\r\n\r\n"}, true, std::chrono::seconds{1});
+    driver<response_session>::start(
+        w.peer.stream(), &listed, {}, count_done{&done_count}, shard::of(w.io).wakes(),
+        std::string{"HTTP/1.1 204 No Content\r\n\r\n"}, true, std::chrono::seconds{1});
     CHECK(w.poll());
     listed.for_each([](live_connection& each) { each.shut_down(); });
     CHECK_FALSE(w.poll());
@@ -429,8 +445,9 @@ TEST_CASE("net/connection: is gone after a cancel, without completing") {
 }
 
 TEST_CASE("net/connection: goes with its io_context, whatever is pending") {
-    for (auto const target : {"/live/ws?channel=a", "/live/sse?channel=a", "/live/poll?channel=a&wait=60&cursor=now",
-                              "/live/poll?channel=a", "/live/nothing"})
+    for (auto const target :
+         {"/live/ws?channel=a", "/live/sse?channel=a", "/live/poll?channel=a&wait=60&cursor=now",
+          "/live/poll?channel=a", "/live/nothing"})
         for (bool const is_hub_first : {false, true})
             for (std::size_t const output_max : {std::size_t{5}, test::memory_pipe::unlimited}) {
                 CAPTURE(target);
@@ -443,8 +460,12 @@ TEST_CASE("net/connection: goes with its io_context, whatever is pending") {
                     memory_peer peer{*io};
                     peer.pipe().output_max = output_max;
                     livetape::serve(peer.stream(),
-                                    std::string_view{target}.find("ws") != std::string_view::npos ? upgrade(target) : get(target),
-                                    *endpoint, {}, serve_handler{[&](std::error_code, returned) { ++done_count; }});
+                                    std::string_view{target}.find("ws") != std::string_view::npos
+                                        ? upgrade(target)
+                                        : get(target),
+                                    *endpoint, {}, serve_handler{[&](std::error_code, returned) {
+                                        ++done_count;
+                                    }});
                     io->poll();
                     all->publish("a", "1");
                     io->poll();

@@ -45,7 +45,8 @@ struct counting_timer : wheel_timer {
 };
 
 /// Moves the time on in small steps until the timer fires; the time since `start` then.
-nanoseconds time_of_fire(timing_wheel& wheel, counting_timer const& timer, time_point from, nanoseconds step) {
+nanoseconds time_of_fire(timing_wheel& wheel, counting_timer const& timer, time_point from,
+                         nanoseconds step) {
     for (auto now = from;; now += step) {
         wheel.advance(now);
         if (timer.fired > 0) return now - start;
@@ -55,11 +56,12 @@ nanoseconds time_of_fire(timing_wheel& wheel, counting_timer const& timer, time_
 } // namespace
 
 TEST_CASE("net/timing_wheel: fires never early and at most one tick late, also after many rounds") {
-    for (nanoseconds const delay : {nanoseconds{1}, nanoseconds{milliseconds{1}}, nanoseconds{tick} - nanoseconds{1},
-                                    nanoseconds{tick}, nanoseconds{tick} + nanoseconds{1}, nanoseconds{2 * tick},
-                                    nanoseconds{seconds{25}}, nanoseconds{512 * tick} - nanoseconds{1},
-                                    nanoseconds{512 * tick}, nanoseconds{512 * tick} + nanoseconds{1},
-                                    nanoseconds{seconds{75}}, nanoseconds{seconds{3600}}}) {
+    for (nanoseconds const delay :
+         {nanoseconds{1}, nanoseconds{milliseconds{1}}, nanoseconds{tick} - nanoseconds{1},
+          nanoseconds{tick}, nanoseconds{tick} + nanoseconds{1}, nanoseconds{2 * tick},
+          nanoseconds{seconds{25}}, nanoseconds{512 * tick} - nanoseconds{1},
+          nanoseconds{512 * tick}, nanoseconds{512 * tick} + nanoseconds{1},
+          nanoseconds{seconds{75}}, nanoseconds{seconds{3600}}}) {
         CAPTURE(delay.count());
         timing_wheel wheel{start};
         counting_timer timer;
@@ -87,7 +89,8 @@ TEST_CASE("net/timing_wheel: fires a deadline that has passed at the next tick")
 }
 
 TEST_CASE("net/timing_wheel: fires what is due after a pause of any length, and nothing else") {
-    for (auto const pause : {nanoseconds{tick}, nanoseconds{seconds{20}}, nanoseconds{512 * tick}, nanoseconds{seconds{300}}}) {
+    for (auto const pause : {nanoseconds{tick}, nanoseconds{seconds{20}}, nanoseconds{512 * tick},
+                             nanoseconds{seconds{300}}}) {
         CAPTURE(pause.count());
         timing_wheel wheel{start};
         std::vector<counting_timer> timers(100);
@@ -122,7 +125,8 @@ TEST_CASE("net/timing_wheel: moves and cancels timers") {
     CHECK(wheel.empty());
 }
 
-TEST_CASE("net/timing_wheel: lets a timer schedule itself, cancel another and go away when it fires") {
+TEST_CASE(
+    "net/timing_wheel: lets a timer schedule itself, cancel another and go away when it fires") {
     timing_wheel wheel{start};
     auto first = std::make_unique<counting_timer>();
     counting_timer second;
@@ -160,7 +164,8 @@ TEST_CASE("net/timing_wheel: agrees with a map of deadlines under random operati
             auto const i = random() % timers.size();
             switch (random() % 4) {
             case 0: {
-                auto const at = now + milliseconds{random() % (random() % 8 == 0 ? 100'000 : 500)} - milliseconds{50};
+                auto const at = now + milliseconds{random() % (random() % 8 == 0 ? 100'000 : 500)} -
+                                milliseconds{50};
                 wheel.schedule(timers[i], at);
                 deadlines[i] = std::max(at, now);
                 break;
@@ -269,7 +274,8 @@ TEST_CASE("net/static_files: serves files and the index of directories") {
     CHECK(body("/zero.bin") == std::string(3, '\0'));
     CHECK(body("//docs//index.html") == "<docs>");
     CHECK(body("/docs/../index.html") == "<root>");
-    for (auto const missing : {"/missing", "/empty", "/empty/", "/index.html/", "/index.html/x", "/docs/missing"}) {
+    for (auto const missing :
+         {"/missing", "/empty", "/empty/", "/index.html/", "/index.html/x", "/docs/missing"}) {
         CAPTURE(missing);
         CHECK_FALSE(body(missing));
     }
@@ -287,16 +293,35 @@ TEST_CASE("net/static_files: serves nothing outside its directory") {
     outside.write("secret.txt", "secret");
     outside.write("site/index.html", "inside");
     outside.write("site2/secret.txt", "secret");
-    std::filesystem::create_symlink(outside.path() / "secret.txt", outside.path() / "site/link.txt");
-    std::filesystem::create_directory_symlink(outside.path() / "site2", outside.path() / "site/folder");
+    std::filesystem::create_symlink(outside.path() / "secret.txt",
+                                    outside.path() / "site/link.txt");
+    std::filesystem::create_directory_symlink(outside.path() / "site2",
+                                              outside.path() / "site/folder");
     std::filesystem::create_symlink("index.html", outside.path() / "site/inner.txt");
     std::filesystem::create_symlink("loop", outside.path() / "site/loop");
     static_files const files{outside.path() / "site"};
-    for (auto const path : {"/../secret.txt"sv, "../secret.txt"sv, "/%2e%2e/secret.txt"sv, "/..%2fsecret.txt"sv,
-                            "/%2e%2e%2fsecret.txt"sv, "%2f%2e%2e%2fsecret.txt"sv, "/x/../../secret.txt"sv,
-                            "/../site2/secret.txt"sv, "/link.txt"sv, "/folder/secret.txt"sv, "/loop"sv, "/.."sv,
-                            "/../"sv, "/index.html%00"sv, "/index.html%00.txt"sv, "/%"sv, "/%zz"sv, "/%2"sv,
-                            "/\\..\\secret.txt"sv, "//etc/passwd"sv, "/etc/passwd"sv, "/%2fetc%2fpasswd"sv}) {
+    for (auto const path : {"/../secret.txt"sv,
+                            "../secret.txt"sv,
+                            "/%2e%2e/secret.txt"sv,
+                            "/..%2fsecret.txt"sv,
+                            "/%2e%2e%2fsecret.txt"sv,
+                            "%2f%2e%2e%2fsecret.txt"sv,
+                            "/x/../../secret.txt"sv,
+                            "/../site2/secret.txt"sv,
+                            "/link.txt"sv,
+                            "/folder/secret.txt"sv,
+                            "/loop"sv,
+                            "/.."sv,
+                            "/../"sv,
+                            "/index.html%00"sv,
+                            "/index.html%00.txt"sv,
+                            "/%"sv,
+                            "/%zz"sv,
+                            "/%2"sv,
+                            "/\\..\\secret.txt"sv,
+                            "//etc/passwd"sv,
+                            "/etc/passwd"sv,
+                            "/%2fetc%2fpasswd"sv}) {
         CAPTURE(path);
         CHECK_FALSE(files.find(path, request()));
     }
@@ -335,11 +360,13 @@ TEST_CASE("net/static_files: answers 304 to who has the file already [RFC 9110 1
 TEST_CASE("net/reply: has a body and its length where a response may have one") {
     http_reply reply{200, "text/plain", "body", "X-Own: 1\r\n"};
     CHECK(detail::to_response(reply, "GET", true) ==
-          "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\nConnection: keep-alive\r\n"
+          "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\nConnection: "
+          "keep-alive\r\n"
           "X-Own: 1\r\n\r\nbody");
-    CHECK(detail::to_response(reply, "HEAD", false) ==
-          "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\nConnection: close\r\n"
-          "X-Own: 1\r\n\r\n");
+    CHECK(
+        detail::to_response(reply, "HEAD", false) ==
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\nConnection: close\r\n"
+        "X-Own: 1\r\n\r\n");
     for (unsigned const status : {204u, 304u}) {
         reply.status = status;
         auto const response = detail::to_response(reply, "GET", true);

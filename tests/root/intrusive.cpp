@@ -90,7 +90,8 @@ TEST_CASE("root/intrusive_list: lets go of what is destroyed, and of all when it
 
     intrusive_list<item> list;
     std::vector<std::unique_ptr<item>> owned;
-    for (char n = 'a'; n <= 'e'; ++n) list.push_back(*owned.emplace_back(std::make_unique<item>(n)));
+    for (char n = 'a'; n <= 'e'; ++n)
+        list.push_back(*owned.emplace_back(std::make_unique<item>(n)));
     list.for_each([&](item& each) { owned[static_cast<std::size_t>(each.name - 'a')].reset(); });
     CHECK(list.empty());
 }

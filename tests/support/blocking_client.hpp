@@ -28,7 +28,8 @@ namespace livetape::test {
 /// so that a test that hangs fails instead.
 class blocking_client {
 public:
-    explicit blocking_client(std::uint16_t port, int receive_buffer_bytes = 0) : socket_{::socket(AF_INET, SOCK_STREAM, 0)} {
+    explicit blocking_client(std::uint16_t port, int receive_buffer_bytes = 0)
+        : socket_{::socket(AF_INET, SOCK_STREAM, 0)} {
         if (receive_buffer_bytes > 0) set(SO_RCVBUF, receive_buffer_bytes);
         set(SO_RCVTIMEO, timeval{60, 0});
         set(SO_SNDTIMEO, timeval{60, 0});
@@ -40,7 +41,8 @@ public:
             throw std::runtime_error{"cannot connect"};
     }
     blocking_client(blocking_client&& other) noexcept
-        : socket_{std::exchange(other.socket_, -1)}, received_{std::move(other.received_)}, reader_{std::move(other.reader_)} {}
+        : socket_{std::exchange(other.socket_, -1)}, received_{std::move(other.received_)},
+          reader_{std::move(other.reader_)} {}
     blocking_client& operator=(blocking_client&&) = delete;
     ~blocking_client() {
         if (socket_ >= 0) ::close(socket_);
@@ -55,14 +57,18 @@ public:
     }
 
     void get(std::string_view target, std::string_view fields = {}) {
-        send("GET " + std::string{target} + " HTTP/1.1\r\nHost: test\r\n" + std::string{fields} + "\r\n");
+        send("GET " + std::string{target} + " HTTP/1.1\r\nHost: test\r\n" + std::string{fields} +
+             "\r\n");
     }
 
     /// Everything up to and with `mark`.
     std::string read_until(std::string_view mark) {
         for (;;) {
-            if (auto const at = received_.find(mark); at != std::string::npos) return take(at + mark.size());
-            if (!receive()) throw std::runtime_error{"ended before " + std::string{mark} + " after " + received_};
+            if (auto const at = received_.find(mark); at != std::string::npos)
+                return take(at + mark.size());
+            if (!receive())
+                throw std::runtime_error{"ended before " + std::string{mark} + " after " +
+                                         received_};
         }
     }
 
@@ -84,7 +90,8 @@ public:
         auto response = read_until("\r\n\r\n");
         constexpr std::string_view name = "\r\nContent-Length: ";
         auto const at = response.find(name);
-        if (has_body && at != std::string::npos) response += read(std::stoul(response.substr(at + name.size())));
+        if (has_body && at != std::string::npos)
+            response += read(std::stoul(response.substr(at + name.size())));
         return response;
     }
 
@@ -100,7 +107,8 @@ public:
     void open_websocket(std::string_view target) {
         get(target, "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
-        if (!read_until("\r\n\r\n").starts_with("HTTP/1.1 101 ")) throw std::runtime_error{"no WebSocket"};
+        if (!read_until("\r\n\r\n").starts_with("HTTP/1.1 101 "))
+            throw std::runtime_error{"no WebSocket"};
         reader_.emplace(websocket::role::client, websocket::message_limits{});
     }
 
@@ -108,7 +116,8 @@ public:
         for (;;) {
             std::span<char> input{received_};
             auto const item = reader_->next(input);
-            received_item found{item.kind, std::string{item.payload}, item.close_code, item.failure};
+            received_item found{item.kind, std::string{item.payload}, item.close_code,
+                                item.failure};
             received_.erase(0, received_.size() - input.size());
             if (found.kind != item_kind::none) return found;
             if (!receive()) throw std::runtime_error{"ended in place of a message"};
@@ -117,9 +126,10 @@ public:
 
     void send_frame(websocket::opcode code, std::string_view payload, bool is_final = true) {
         std::string bytes;
-        websocket::append_frame(bytes,
-                                {.opcode = code, .is_final = is_final, .is_masked = true, .masking_key = {1, 2, 3, 4}},
-                                payload);
+        websocket::append_frame(
+            bytes,
+            {.opcode = code, .is_final = is_final, .is_masked = true, .masking_key = {1, 2, 3, 4}},
+            payload);
         send(bytes);
     }
 
@@ -147,7 +157,8 @@ private:
     bool receive() {
         std::vector<char> buffer(64u << 10);
         auto const size = ::recv(socket_, buffer.data(), buffer.size(), 0);
-        if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) throw std::runtime_error{"nothing comes"};
+        if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            throw std::runtime_error{"nothing comes"};
         if (size <= 0) return false;
         received_.append(buffer.data(), static_cast<std::size_t>(size));
         return true;

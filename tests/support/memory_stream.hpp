@@ -28,12 +28,12 @@ struct memory_pipe {
         writable.expires_at(asio::steady_timer::time_point::max());
     }
 
-    std::string input;               ///< sent by the peer, not read yet
-    std::string output;              ///< written by the stream, not taken by the peer yet
-    std::size_t read_max = unlimited;     ///< bytes of one read
-    std::size_t write_max = unlimited;    ///< bytes of one write
-    std::size_t output_max = unlimited;   ///< bytes that lie unread before a write waits
-    std::size_t failing_operation = 0;    ///< that read or write, counted from 1, fails; 0: none
+    std::string input;                  ///< sent by the peer, not read yet
+    std::string output;                 ///< written by the stream, not taken by the peer yet
+    std::size_t read_max = unlimited;   ///< bytes of one read
+    std::size_t write_max = unlimited;  ///< bytes of one write
+    std::size_t output_max = unlimited; ///< bytes that lie unread before a write waits
+    std::size_t failing_operation = 0;  ///< that read or write, counted from 1, fails; 0: none
     std::size_t operation_count = 0;
     bool has_input_ended = false;
     bool is_shut_down = false;
@@ -44,8 +44,12 @@ struct memory_pipe {
     asio::steady_timer readable;
     asio::steady_timer writable;
 
-    [[nodiscard]] bool can_read() const noexcept { return !input.empty() || has_input_ended || is_closed; }
-    [[nodiscard]] bool can_write() const noexcept { return output.size() < output_max || is_closed; }
+    [[nodiscard]] bool can_read() const noexcept {
+        return !input.empty() || has_input_ended || is_closed;
+    }
+    [[nodiscard]] bool can_write() const noexcept {
+        return output.size() < output_max || is_closed;
+    }
 
     /// Whether an operation that is about to complete fails instead.
     [[nodiscard]] std::error_code outcome() {
@@ -73,32 +77,37 @@ public:
     template <class Buffers, class Token>
     auto async_read_some(Buffers const& buffers, Token&& token) {
         auto const initiate = [pipe = pipe_](auto handler, Buffers to) {
-            pipe->readable.async_wait([pipe, to, handler = std::move(handler)](std::error_code) mutable {
-                auto ec = pipe->outcome();
-                std::size_t size = 0;
-                if (!ec && !pipe->input.empty()) {
-                    auto const limit = std::min(pipe->read_max, pipe->input.size());
-                    size = asio::buffer_copy(to, asio::buffer(pipe->input), limit);
-                    pipe->input.erase(0, size);
-                } else if (!ec) {
-                    ec = asio::error::eof;
-                }
-                std::move(handler)(ec, size);
-            });
+            pipe->readable.async_wait(
+                [pipe, to, handler = std::move(handler)](std::error_code) mutable {
+                    auto ec = pipe->outcome();
+                    std::size_t size = 0;
+                    if (!ec && !pipe->input.empty()) {
+                        auto const limit = std::min(pipe->read_max, pipe->input.size());
+                        size = asio::buffer_copy(to, asio::buffer(pipe->input), limit);
+                        pipe->input.erase(0, size);
+                    } else if (!ec) {
+                        ec = asio::error::eof;
+                    }
+                    std::move(handler)(ec, size);
+                });
             if (pipe->can_read()) pipe->readable.cancel();
         };
-        return asio::async_initiate<Token, void(std::error_code, std::size_t)>(initiate, token, buffers);
+        return asio::async_initiate<Token, void(std::error_code, std::size_t)>(initiate, token,
+                                                                               buffers);
     }
 
     template <class Buffers, class Token>
     auto async_write_some(Buffers const& buffers, Token&& token) {
         auto const initiate = [pipe = pipe_](auto handler, Buffers from) {
-            pipe->writable.async_wait([pipe, from, handler = std::move(handler)](std::error_code) mutable {
+            pipe->writable.async_wait([pipe, from,
+                                       handler = std::move(handler)](std::error_code) mutable {
                 auto const ec = pipe->outcome();
                 std::size_t size = 0;
                 if (!ec) {
-                    auto const room = pipe->output_max - std::min(pipe->output_max, pipe->output.size());
-                    std::string bytes(std::min({asio::buffer_size(from), pipe->write_max, room}), '\0');
+                    auto const room =
+                        pipe->output_max - std::min(pipe->output_max, pipe->output.size());
+                    std::string bytes(std::min({asio::buffer_size(from), pipe->write_max, room}),
+                                      '\0');
                     size = asio::buffer_copy(asio::buffer(bytes), from);
                     pipe->output += bytes;
                 }
@@ -106,7 +115,8 @@ public:
             });
             if (pipe->can_write()) pipe->writable.cancel();
         };
-        return asio::async_initiate<Token, void(std::error_code, std::size_t)>(initiate, token, buffers);
+        return asio::async_initiate<Token, void(std::error_code, std::size_t)>(initiate, token,
+                                                                               buffers);
     }
 
     void shutdown(asio::socket_base::shutdown_type, std::error_code& ec) noexcept {
@@ -129,7 +139,8 @@ private:
 /// The test's end of a `memory_stream`.
 class memory_peer {
 public:
-    explicit memory_peer(asio::io_context& io) : io_{io}, pipe_{std::make_shared<memory_pipe>(io)} {}
+    explicit memory_peer(asio::io_context& io)
+        : io_{io}, pipe_{std::make_shared<memory_pipe>(io)} {}
 
     [[nodiscard]] memory_stream stream() { return {io_, pipe_}; }
     [[nodiscard]] memory_pipe& pipe() noexcept { return *pipe_; }
