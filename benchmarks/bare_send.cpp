@@ -1,5 +1,5 @@
-// The limit that feed_server is compared with: after the handshakes, one thread does nothing but send
-// the same bytes, a batch of WebSocket frames, to every socket in turn. For instance:
+// The limit that feed_server is compared with: after the handshakes, one thread does nothing but
+// send the same bytes, a batch of WebSocket frames, to every socket in turn. For instance:
 //
 //   bare_send --port 8080 --connections 1000 --batch 16 &
 //   load --port 8080 --connections 1000

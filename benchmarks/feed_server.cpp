@@ -1,5 +1,5 @@
-// Publishes numbered, timed events on the channel `feed`, by every transport below /live, and echoes
-// WebSocket messages at /echo: what the other benchmarks measure. For instance:
+// Publishes numbered, timed events on the channel `feed`, by every transport below /live, and
+// echoes WebSocket messages at /echo: what the other benchmarks measure. For instance:
 //
 //   feed_server --port 8080 --rate 10 &
 //   curl -N 'http://127.0.0.1:8080/live/sse/raw/feed'

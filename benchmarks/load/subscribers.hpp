@@ -112,7 +112,8 @@ private:
     std::size_t closed_count_ = 0;
 };
 
-/// Measures deliveries; false if an event was missing, doubled or out of order, or a client cut off.
+/// Measures deliveries; false if an event was missing, doubled or out of order, or a client cut
+/// off.
 inline bool measure_subscribers(load_options const& options, json_object& report) {
     subscriber_load load{options};
     load.connect_all();

@@ -49,7 +49,8 @@ BENCHMARK(encode<websocket_json_encoder>)->Arg(64);
 BENCHMARK(encode<sse_json_encoder>)->Arg(64);
 BENCHMARK(encode<json_list_encoder>)->Arg(64);
 
-/// One event to so many subscribers that take it and write nothing: what the library adds to a send.
+/// One event to so many subscribers that take it and write nothing: what the library adds to a
+/// send.
 void fan_out(benchmark::State& state) {
     struct reader {
         explicit reader(dispatcher& wakes, write_batch& shared) : cursors{wakes}, batch{shared} {

@@ -123,7 +123,8 @@ private:
         auto const taken = take_events(text_, now, counts);
         if (taken > 0 || !is_started()) end_answer(now);
         text_.erase(0, taken);
-        // Frame headers and comments between events need not be kept, but a beginning might be there.
+        // Frame headers and comments between events need not be kept, but a beginning might be
+        // there.
         if (text_.size() > stream_rest_max) text_.erase(0, text_.size() - stream_rest_max);
     }
 

@@ -17,13 +17,18 @@
 #include <system_error>
 
 int main(int argc, char** argv) {
-    CLI::App arguments{"A hub in which anybody may create, publish into and subscribe to any channel."};
+    CLI::App arguments{
+        "A hub in which anybody may create, publish into and subscribe to any channel."};
     std::uint16_t port = 8080;
     livetape::channel_options retention;
     std::int64_t seconds = 0;
-    arguments.add_option("--port", port, "Port to listen on; 0 lets the system choose")->capture_default_str();
-    arguments.add_option("--retain-events", retention.log_events_max, "Events that a channel keeps")->capture_default_str();
-    arguments.add_option("--retain-bytes", retention.log_bytes_max, "Bytes that a channel keeps")->capture_default_str();
+    arguments.add_option("--port", port, "Port to listen on; 0 lets the system choose")
+        ->capture_default_str();
+    arguments
+        .add_option("--retain-events", retention.log_events_max, "Events that a channel keeps")
+        ->capture_default_str();
+    arguments.add_option("--retain-bytes", retention.log_bytes_max, "Bytes that a channel keeps")
+        ->capture_default_str();
     arguments.add_option("--retain-seconds", seconds, "Age of the oldest event kept; 0 for any");
     CLI11_PARSE(arguments, argc, argv);
     retention.log_age_max = std::chrono::seconds{seconds};

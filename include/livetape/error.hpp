@@ -11,92 +11,93 @@ namespace livetape {
 
 /// What a peer did wrong, or why the server ends a connection. Each value has exactly one HTTP
 /// status (used while the answer is still HTTP) and one WebSocket close code (RFC 6455 §7.4,
-/// 4000 and up for livetape's own); `describe` gives both with a sentence for the person who sent it.
+/// 4000 and up for livetape's own); `describe` gives both with a sentence for the person who sent
+/// it.
 enum class error : std::uint8_t {
     none = 0,
 
     // The HTTP head (RFC 9112 §3 to §6).
-    bad_request_line,       ///< the request line is not `method SP target SP HTTP/1.x`
-    bad_http_version,       ///< HTTP version other than 1.0 and 1.1
-    bad_header_field,       ///< a field line is malformed, folded, or has a forbidden character
-    bad_host,               ///< `Host` missing in HTTP/1.1, repeated, or malformed
-    bad_content_length,     ///< `Content-Length` repeated, not a number, or beside `Transfer-Encoding`
-    bad_transfer_encoding,  ///< a transfer coding other than `chunked`, or a malformed chunk
-    target_too_long,        ///< request target over the limit
-    head_too_large,         ///< request head over the limit in bytes or fields
-    body_too_large,         ///< request body over the limit
-    request_timeout,        ///< head or body did not arrive in time
-    expectation_failed,     ///< `Expect` other than `100-continue`
+    bad_request_line,   ///< the request line is not `method SP target SP HTTP/1.x`
+    bad_http_version,   ///< HTTP version other than 1.0 and 1.1
+    bad_header_field,   ///< a field line is malformed, folded, or has a forbidden character
+    bad_host,           ///< `Host` missing in HTTP/1.1, repeated, or malformed
+    bad_content_length, ///< `Content-Length` repeated, not a number, or beside `Transfer-Encoding`
+    bad_transfer_encoding, ///< a transfer coding other than `chunked`, or a malformed chunk
+    target_too_long,       ///< request target over the limit
+    head_too_large,        ///< request head over the limit in bytes or fields
+    body_too_large,        ///< request body over the limit
+    request_timeout,       ///< head or body did not arrive in time
+    expectation_failed,    ///< `Expect` other than `100-continue`
 
     // Routing and permission.
-    not_found,              ///< no resource at that path
-    method_not_allowed,     ///< the resource does not take that method
-    bad_query,              ///< the query, or a parameter of it, is malformed or missing
-    origin_refused,         ///< the browser's `Origin` is not allowed
-    not_authorized,         ///< the host's hook refused
-    too_many_connections,   ///< the server is at its connection limit
-    shutting_down,          ///< the server is stopping
+    not_found,            ///< no resource at that path
+    method_not_allowed,   ///< the resource does not take that method
+    bad_query,            ///< the query, or a parameter of it, is malformed or missing
+    origin_refused,       ///< the browser's `Origin` is not allowed
+    not_authorized,       ///< the host's hook refused
+    too_many_connections, ///< the server is at its connection limit
+    shutting_down,        ///< the server is stopping
 
     // The opening handshake (RFC 6455 §4.2.1).
-    upgrade_required,       ///< no `Upgrade: websocket` or no `Connection: Upgrade`
-    bad_websocket_version,  ///< `Sec-WebSocket-Version` is not 13
-    bad_websocket_key,      ///< `Sec-WebSocket-Key` is not base64 of 16 bytes
-    bad_subprotocol,        ///< `Sec-WebSocket-Protocol` is malformed
-    bad_extension,          ///< `Sec-WebSocket-Extensions` is malformed
+    upgrade_required,      ///< no `Upgrade: websocket` or no `Connection: Upgrade`
+    bad_websocket_version, ///< `Sec-WebSocket-Version` is not 13
+    bad_websocket_key,     ///< `Sec-WebSocket-Key` is not base64 of 16 bytes
+    bad_subprotocol,       ///< `Sec-WebSocket-Protocol` is malformed
+    bad_extension,         ///< `Sec-WebSocket-Extensions` is malformed
 
     // Frames and messages (RFC 6455 §5).
-    bad_opcode,             ///< a reserved opcode
-    bad_reserved_bits,      ///< RSV1 to RSV3 without an extension that defines them
-    non_minimal_length,     ///< a length in more bytes than it needs, or over 2^63-1
-    unmasked_frame,         ///< a client's frame without a mask
-    masked_frame,           ///< a server's frame with a mask
-    fragmented_control,     ///< a control frame without FIN
-    control_too_long,       ///< a control frame with over 125 bytes of payload
-    unexpected_continuation,///< a continuation frame with nothing to continue
-    expected_continuation,  ///< a new data frame inside a fragmented message
-    bad_utf8,               ///< text that is not UTF-8
-    bad_close_payload,      ///< a close frame with one byte of payload
-    bad_close_code,         ///< a close code that must not be sent
-    message_too_large,      ///< a message over the limit
+    bad_opcode,              ///< a reserved opcode
+    bad_reserved_bits,       ///< RSV1 to RSV3 without an extension that defines them
+    non_minimal_length,      ///< a length in more bytes than it needs, or over 2^63-1
+    unmasked_frame,          ///< a client's frame without a mask
+    masked_frame,            ///< a server's frame with a mask
+    fragmented_control,      ///< a control frame without FIN
+    control_too_long,        ///< a control frame with over 125 bytes of payload
+    unexpected_continuation, ///< a continuation frame with nothing to continue
+    expected_continuation,   ///< a new data frame inside a fragmented message
+    bad_utf8,                ///< text that is not UTF-8
+    bad_close_payload,       ///< a close frame with one byte of payload
+    bad_close_code,          ///< a close code that must not be sent
+    message_too_large,       ///< a message over the limit
 
     // Subscriptions.
-    bad_json,               ///< a client's message is not a JSON object
-    bad_message,            ///< a client's message is no command, or a field has the wrong type
-    unsupported,            ///< a mode or a command that this server does not have
-    bad_channel_name,       ///< a channel name with a forbidden character or length
-    unknown_channel,        ///< no such channel, and clients may not create one
-    too_many_channels,      ///< channels per connection, or channels of the hub, over the limit
-    already_subscribed,     ///< the connection has that channel already
-    not_subscribed,         ///< nothing to unsubscribe
-    bad_cursor,             ///< a cursor that this library did not give out
-    bad_payload,            ///< a published payload that is not what its type says
-    payload_too_large,      ///< a published payload or key over the limit
+    bad_json,           ///< a client's message is not a JSON object
+    bad_message,        ///< a client's message is no command, or a field has the wrong type
+    unsupported,        ///< a mode or a command that this server does not have
+    bad_channel_name,   ///< a channel name with a forbidden character or length
+    unknown_channel,    ///< no such channel, and clients may not create one
+    too_many_channels,  ///< channels per connection, or channels of the hub, over the limit
+    already_subscribed, ///< the connection has that channel already
+    not_subscribed,     ///< nothing to unsubscribe
+    bad_cursor,         ///< a cursor that this library did not give out
+    bad_payload,        ///< a published payload that is not what its type says
+    payload_too_large,  ///< a published payload or key over the limit
 
     // Ends of a connection.
-    gap,                    ///< events were lost and this transport cannot say so in the stream
-    stalled,                ///< the peer took no byte for the stall time
-    idle_timeout,           ///< the peer sent nothing, not even a pong, for the idle time
-    control_flood,          ///< replies that the peer does not read exceed the limit
-    internal_error,         ///< the host's code failed
+    gap,            ///< events were lost and this transport cannot say so in the stream
+    stalled,        ///< the peer took no byte for the stall time
+    idle_timeout,   ///< the peer sent nothing, not even a pong, for the idle time
+    control_flood,  ///< replies that the peer does not read exceed the limit
+    internal_error, ///< the host's code failed
 };
 
 inline constexpr std::size_t error_count = static_cast<std::size_t>(error::internal_error) + 1;
 
 /// The groups that a program tells apart; compare an `std::error_code` with them.
 enum class error_condition : std::uint8_t {
-    handshake_failed = 1,  ///< an HTTP request was refused
-    protocol_violation,    ///< the peer broke the protocol
-    limit_exceeded,        ///< a configured limit was reached
-    resume_impossible,     ///< the cursor cannot be continued
+    handshake_failed = 1, ///< an HTTP request was refused
+    protocol_violation,   ///< the peer broke the protocol
+    limit_exceeded,       ///< a configured limit was reached
+    resume_impossible,    ///< the cursor cannot be continued
 };
 
 /// What `describe` knows of an error.
 struct error_description {
-    std::string_view name;          ///< snake_case, the `code` on the wire
-    std::uint16_t http_status;      ///< RFC 9110 §15
-    std::uint16_t close_code;       ///< RFC 6455 §7.4
+    std::string_view name;     ///< snake_case, the `code` on the wire
+    std::uint16_t http_status; ///< RFC 9110 §15
+    std::uint16_t close_code;  ///< RFC 6455 §7.4
     error_condition condition;
-    std::string_view message;       ///< a sentence that says what would be right
+    std::string_view message; ///< a sentence that says what would be right
 };
 
 namespace detail {
@@ -106,30 +107,44 @@ using enum error_condition;
 inline constexpr std::array<error_description, error_count> error_table{{
     {"none", 200, 1000, protocol_violation, "no error"},
 
-    {"bad_request_line", 400, 1002, handshake_failed, "send a request line of the form 'GET /path HTTP/1.1'"},
+    {"bad_request_line", 400, 1002, handshake_failed,
+     "send a request line of the form 'GET /path HTTP/1.1'"},
     {"bad_http_version", 505, 1002, handshake_failed, "use HTTP/1.1 or HTTP/1.0"},
-    {"bad_header_field", 400, 1002, handshake_failed, "send each header field as 'Name: value' on one line without control characters"},
+    {"bad_header_field", 400, 1002, handshake_failed,
+     "send each header field as 'Name: value' on one line without control characters"},
     {"bad_host", 400, 1002, handshake_failed, "send exactly one valid Host field"},
-    {"bad_content_length", 400, 1002, handshake_failed, "send one decimal Content-Length, and not together with Transfer-Encoding"},
-    {"bad_transfer_encoding", 400, 1002, handshake_failed, "send the body with Content-Length or as well-formed chunks"},
-    {"target_too_long", 414, 1009, limit_exceeded, "the request target is longer than this server takes"},
-    {"head_too_large", 431, 1009, limit_exceeded, "the header fields are larger than this server takes"},
-    {"body_too_large", 413, 1009, limit_exceeded, "the request body is larger than this server takes"},
+    {"bad_content_length", 400, 1002, handshake_failed,
+     "send one decimal Content-Length, and not together with Transfer-Encoding"},
+    {"bad_transfer_encoding", 400, 1002, handshake_failed,
+     "send the body with Content-Length or as well-formed chunks"},
+    {"target_too_long", 414, 1009, limit_exceeded,
+     "the request target is longer than this server takes"},
+    {"head_too_large", 431, 1009, limit_exceeded,
+     "the header fields are larger than this server takes"},
+    {"body_too_large", 413, 1009, limit_exceeded,
+     "the request body is larger than this server takes"},
     {"request_timeout", 408, 1002, limit_exceeded, "the request did not arrive in time"},
-    {"expectation_failed", 417, 1002, handshake_failed, "the only Expect that is understood is 100-continue"},
+    {"expectation_failed", 417, 1002, handshake_failed,
+     "the only Expect that is understood is 100-continue"},
 
     {"not_found", 404, 1008, handshake_failed, "there is nothing at this path"},
-    {"method_not_allowed", 405, 1008, handshake_failed, "use one of the methods in the Allow field"},
+    {"method_not_allowed", 405, 1008, handshake_failed,
+     "use one of the methods in the Allow field"},
     {"bad_query", 400, 1008, handshake_failed, "a query parameter is malformed"},
-    {"origin_refused", 403, 1008, handshake_failed, "this server does not accept requests from pages of that origin"},
+    {"origin_refused", 403, 1008, handshake_failed,
+     "this server does not accept requests from pages of that origin"},
     {"not_authorized", 403, 1008, handshake_failed, "not allowed"},
-    {"too_many_connections", 503, 1013, limit_exceeded, "the server is at its connection limit; try again later"},
+    {"too_many_connections", 503, 1013, limit_exceeded,
+     "the server is at its connection limit; try again later"},
     {"shutting_down", 503, 1001, limit_exceeded, "the server is going away; connect again"},
 
-    {"upgrade_required", 426, 1002, handshake_failed, "this path speaks WebSocket; send 'Connection: Upgrade' and 'Upgrade: websocket'"},
+    {"upgrade_required", 426, 1002, handshake_failed,
+     "this path speaks WebSocket; send 'Connection: Upgrade' and 'Upgrade: websocket'"},
     {"bad_websocket_version", 426, 1002, handshake_failed, "use Sec-WebSocket-Version: 13"},
-    {"bad_websocket_key", 400, 1002, handshake_failed, "send one Sec-WebSocket-Key, the base64 form of 16 bytes"},
-    {"bad_subprotocol", 400, 1002, handshake_failed, "send Sec-WebSocket-Protocol as a list of distinct tokens"},
+    {"bad_websocket_key", 400, 1002, handshake_failed,
+     "send one Sec-WebSocket-Key, the base64 form of 16 bytes"},
+    {"bad_subprotocol", 400, 1002, handshake_failed,
+     "send Sec-WebSocket-Protocol as a list of distinct tokens"},
     {"bad_extension", 400, 1002, handshake_failed, "Sec-WebSocket-Extensions is malformed"},
 
     {"bad_opcode", 400, 1002, protocol_violation, "frame with a reserved opcode"},
@@ -139,7 +154,8 @@ inline constexpr std::array<error_description, error_count> error_table{{
     {"masked_frame", 400, 1002, protocol_violation, "server frames must not be masked"},
     {"fragmented_control", 400, 1002, protocol_violation, "control frames must not be fragmented"},
     {"control_too_long", 400, 1002, protocol_violation, "control frames carry at most 125 bytes"},
-    {"unexpected_continuation", 400, 1002, protocol_violation, "continuation frame outside a message"},
+    {"unexpected_continuation", 400, 1002, protocol_violation,
+     "continuation frame outside a message"},
     {"expected_continuation", 400, 1002, protocol_violation, "new message inside a fragmented one"},
     {"bad_utf8", 400, 1007, protocol_violation, "text is not UTF-8"},
     {"bad_close_payload", 400, 1002, protocol_violation, "close frame with one byte of payload"},
@@ -147,20 +163,26 @@ inline constexpr std::array<error_description, error_count> error_table{{
     {"message_too_large", 413, 1009, limit_exceeded, "message over the size limit"},
 
     {"bad_json", 400, 1007, protocol_violation, "send one JSON object"},
-    {"bad_message", 400, 1008, protocol_violation, "send an object with one of subscribe, unsubscribe, publish"},
+    {"bad_message", 400, 1008, protocol_violation,
+     "send an object with one of subscribe, unsubscribe, publish"},
     {"unsupported", 501, 1008, protocol_violation, "this server does not have that"},
-    {"bad_channel_name", 400, 1008, protocol_violation, "channel names are dot-separated tokens of letters, digits and _-:@/, up to 255 bytes"},
+    {"bad_channel_name", 400, 1008, protocol_violation,
+     "channel names are dot-separated tokens of letters, digits and _-:@/, up to 255 bytes"},
     {"unknown_channel", 404, 1008, protocol_violation, "there is no such channel"},
     {"too_many_channels", 429, 1008, limit_exceeded, "too many channels"},
-    {"already_subscribed", 409, 1008, protocol_violation, "this connection has that channel; unsubscribe first"},
+    {"already_subscribed", 409, 1008, protocol_violation,
+     "this connection has that channel; unsubscribe first"},
     {"not_subscribed", 409, 1008, protocol_violation, "this connection does not have that channel"},
-    {"bad_cursor", 400, 1008, resume_impossible, "a cursor is 'now', 'oldest' or one that this server gave out for these channels"},
+    {"bad_cursor", 400, 1008, resume_impossible,
+     "a cursor is 'now', 'oldest' or one that this server gave out for these channels"},
     {"bad_payload", 400, 1007, protocol_violation, "the payload is not what its type says"},
     {"payload_too_large", 413, 1009, limit_exceeded, "the payload or its key is over the limit"},
 
     {"gap", 410, 4001, resume_impossible, "events were lost; connect again"},
-    {"stalled", 408, 4002, limit_exceeded, "nothing was read for too long; connect again with the last cursor"},
-    {"idle_timeout", 408, 4003, limit_exceeded, "nothing was received for too long; connect again with the last cursor"},
+    {"stalled", 408, 4002, limit_exceeded,
+     "nothing was read for too long; connect again with the last cursor"},
+    {"idle_timeout", 408, 4003, limit_exceeded,
+     "nothing was received for too long; connect again with the last cursor"},
     {"control_flood", 429, 1008, limit_exceeded, "replies are not being read"},
     {"internal_error", 500, 1011, protocol_violation, "the server failed"},
 }};
@@ -193,7 +215,8 @@ public:
         return std::string{describe(static_cast<error>(value)).message};
     }
 
-    [[nodiscard]] bool equivalent(int value, std::error_condition const& c) const noexcept override {
+    [[nodiscard]] bool equivalent(int value,
+                                  std::error_condition const& c) const noexcept override {
         if (value <= 0 || static_cast<std::size_t>(value) >= error_count) return false;
         return c == make_error_condition(describe(static_cast<error>(value)).condition);
     }
@@ -203,7 +226,9 @@ inline error_category_type const error_category_instance{};
 
 } // namespace detail
 
-inline std::error_category const& error_category() noexcept { return detail::error_category_instance; }
+inline std::error_category const& error_category() noexcept {
+    return detail::error_category_instance;
+}
 
 } // namespace livetape
 

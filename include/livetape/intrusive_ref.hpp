@@ -16,7 +16,8 @@ public:
         if (object_ != nullptr) object_->retain();
     }
     intrusive_ref(intrusive_ref const& other) noexcept : intrusive_ref{other.object_} {}
-    intrusive_ref(intrusive_ref&& other) noexcept : object_{std::exchange(other.object_, nullptr)} {}
+    intrusive_ref(intrusive_ref&& other) noexcept
+        : object_{std::exchange(other.object_, nullptr)} {}
     intrusive_ref& operator=(intrusive_ref other) noexcept {
         std::swap(object_, other.object_);
         return *this;

@@ -11,8 +11,8 @@
 #include <vector>
 
 // The model: a channel is a std::vector of all events ever published. Random operations run against
-// the real channel, hub and subscribers and against the vector; whatever a subscriber is handed must
-// be what the vector says, with gaps exactly where retention cut.
+// the real channel, hub and subscribers and against the vector; whatever a subscriber is handed
+// must be what the vector says, with gaps exactly where retention cut.
 
 namespace {
 
@@ -67,7 +67,8 @@ struct model_world {
     void publish() {
         model_event event;
         if (below(2) == 0) event.key = "k" + std::to_string(below(12));
-        event.payload.assign(below(10) == 0 ? below(3000) : below(40), static_cast<char>('a' + below(26)));
+        event.payload.assign(below(10) == 0 ? below(3000) : below(40),
+                             static_cast<char>('a' + below(26)));
         events.push_back(event);
         REQUIRE(source->publish(event.payload, {event.key, payload_kind::text}) == events.size());
     }
@@ -89,7 +90,9 @@ struct model_world {
         auto const choice = below(5);
         if (choice == 0) start.from = start_position::kind::oldest;
         if (choice == 1) start.has_snapshot = true;
-        if (choice >= 2) start = {start_position::kind::after, {source->epoch(), below(events.size() + 1)}, false};
+        if (choice >= 2)
+            start = {
+                start_position::kind::after, {source->epoch(), below(events.size() + 1)}, false};
         if (choice == 4 && below(4) == 0) start.after.epoch ^= 1;
 
         auto const first_kept = source->first_offset();
@@ -164,9 +167,7 @@ struct model_world {
     }
 
     // The model applies a gap at once if everything before it has been received.
-    void pending_gap(model_reader& reader, gap const& range) {
-        gaps.push_back({&reader, range});
-    }
+    void pending_gap(model_reader& reader, gap const& range) { gaps.push_back({&reader, range}); }
 
     void check_received(model_reader& reader) {
         std::size_t begin = 0;
@@ -188,7 +189,8 @@ struct model_world {
     }
 
     void apply_gap(model_reader& reader) {
-        auto const found = std::find_if(gaps.begin(), gaps.end(), [&](auto const& g) { return g.first == &reader; });
+        auto const found = std::find_if(gaps.begin(), gaps.end(),
+                                        [&](auto const& g) { return g.first == &reader; });
         REQUIRE(found != gaps.end());
         REQUIRE(found->second.first == reader.next_expected);
         REQUIRE(found->second.last >= found->second.first);
@@ -210,7 +212,10 @@ void run_model(std::uint32_t seed, channel_options const& options, int steps) {
         virtual_now += std::chrono::milliseconds{world.below(20)};
         auto& reader = *readers[world.below(readers.size())];
         switch (world.below(8)) {
-        case 0: case 1: case 2: case 3: world.publish(); break;
+        case 0:
+        case 1:
+        case 2:
+        case 3: world.publish(); break;
         case 4:
             if (world.below(10) == 0 && reader.cut_rest.empty()) {
                 std::erase_if(world.gaps, [&](auto const& g) { return g.first == &reader; });
@@ -218,9 +223,7 @@ void run_model(std::uint32_t seed, channel_options const& options, int steps) {
             }
             break;
         case 5: world.source->expire(virtual_now); break;
-        default:
-            world.wakes.run(100);
-            world.deliver(reader);
+        default: world.wakes.run(100); world.deliver(reader);
         }
     }
     for (auto const& reader : readers) {

@@ -41,8 +41,9 @@ struct gap {
 struct start_position {
     enum class kind : std::uint8_t { now, oldest, after };
     kind from = kind::now;
-    position after{};          ///< for `kind::after`: the last event seen
-    bool has_snapshot = false; ///< for `now`: begin with the newest event per key, or the newest event
+    position after{}; ///< for `kind::after`: the last event seen
+    bool has_snapshot =
+        false; ///< for `now`: begin with the newest event per key, or the newest event
 };
 
 /// Where a cursor was set by `channel::open_cursor`.
@@ -51,8 +52,8 @@ struct opened_cursor {
     segment_ref snapshot;             ///< newest event of each key, by offset; may be null
     std::uint32_t snapshot_index = 0; ///< the first event of the snapshot that is due
     std::optional<gap> missed;
-    bool is_recovered = false;        ///< the cursor continues exactly where the client was
-    bool is_ahead = false;            ///< the position lies after the end: the client made it up
+    bool is_recovered = false; ///< the cursor continues exactly where the client was
+    bool is_ahead = false;     ///< the position lies after the end: the client made it up
 };
 
 /// Events read from a channel, kept alive as long as the range.
@@ -63,11 +64,21 @@ public:
         using value_type = event_view;
         using difference_type = std::ptrdiff_t;
         iterator() = default;
-        iterator(event_range const& range, std::uint64_t offset) noexcept : range_{&range}, offset_{offset} {}
+        iterator(event_range const& range, std::uint64_t offset) noexcept
+            : range_{&range}, offset_{offset} {}
         event_view operator*() const noexcept { return range_->at(offset_); }
-        iterator& operator++() noexcept { ++offset_; return *this; }
-        iterator operator++(int) noexcept { auto const old = *this; ++offset_; return old; }
-        friend bool operator==(iterator const& a, iterator const& b) noexcept { return a.offset_ == b.offset_; }
+        iterator& operator++() noexcept {
+            ++offset_;
+            return *this;
+        }
+        iterator operator++(int) noexcept {
+            auto const old = *this;
+            ++offset_;
+            return old;
+        }
+        friend bool operator==(iterator const& a, iterator const& b) noexcept {
+            return a.offset_ == b.offset_;
+        }
 
     private:
         event_range const* range_ = nullptr;
@@ -80,7 +91,9 @@ public:
 
     [[nodiscard]] iterator begin() const noexcept { return {*this, first_}; }
     [[nodiscard]] iterator end() const noexcept { return {*this, end_}; }
-    [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(end_ - first_); }
+    [[nodiscard]] std::size_t size() const noexcept {
+        return static_cast<std::size_t>(end_ - first_);
+    }
     [[nodiscard]] bool empty() const noexcept { return first_ == end_; }
 
     /// Precondition: the offset lies in the range. O(log segments).
@@ -103,7 +116,8 @@ private:
 /// Thread safety: every member function is safe from any thread; each takes one short lock.
 class channel {
 public:
-    channel(std::shared_ptr<log_identity const> identity, channel_options const& options, time_source now)
+    channel(std::shared_ptr<log_identity const> identity, channel_options const& options,
+            time_source now)
         : options_{options}, now_{now}, log_{std::move(identity), options},
           keys_{options.keys_max, options.log_bytes_max} {}
 
@@ -126,7 +140,9 @@ public:
     /// @return the event's offset; 0 if the payload or the key is over its limit in
     ///         `channel_options`, in which case nothing was published
     std::uint64_t publish(std::string_view payload, publish_options options = {}) {
-        if (payload.size() > options_.payload_bytes_max || options.key.size() > options_.key_bytes_max) return 0;
+        if (payload.size() > options_.payload_bytes_max ||
+            options.key.size() > options_.key_bytes_max)
+            return 0;
         std::lock_guard const lock{mutex_};
         auto const offset = log_.append({{}, 0, 0, options.key, payload, options.kind, now_()},
                                         [this](segment const& leaving) { keys_.keep(leaving); });
@@ -146,9 +162,11 @@ public:
         std::lock_guard const lock{mutex_};
         if (offset >= log_.next_offset() - 1 || options.events_max == 0) return {};
         auto const first = std::max(offset + 1, log_.first_offset());
-        auto const end = first + std::min<std::uint64_t>(log_.next_offset() - first, options.events_max);
+        auto const end =
+            first + std::min<std::uint64_t>(log_.next_offset() - first, options.events_max);
         std::vector<segment_ref> segments;
-        for (auto next = first; next < end; next = segments.back()->end_offset()) segments.push_back(log_.find(next));
+        for (auto next = first; next < end; next = segments.back()->end_offset())
+            segments.push_back(log_.find(next));
         return {std::move(segments), first, end};
     }
 
@@ -169,8 +187,8 @@ public:
     /// Decides, at one instant, where a subscription starts and what it must be told first.
     [[nodiscard]] opened_cursor open_cursor(start_position const& start);
 
-    /// The segment that holds `offset`; null if retention has passed it, and then `first_kept` is the
-    /// oldest offset that can still be had. Precondition: `offset <= last_offset()`.
+    /// The segment that holds `offset`; null if retention has passed it, and then `first_kept` is
+    /// the oldest offset that can still be had. Precondition: `offset <= last_offset()`.
     [[nodiscard]] segment_ref find(std::uint64_t offset, std::uint64_t& first_kept) const {
         std::lock_guard const lock{mutex_};
         first_kept = log_.first_offset();
@@ -234,8 +252,8 @@ inline opened_cursor channel::open_cursor(start_position const& start) {
     return opened;
 }
 
-/// Starts with the snapshot's events after `after`; `missed` then spans what lies between and is not
-/// in the snapshot.
+/// Starts with the snapshot's events after `after`; `missed` then spans what lies between and is
+/// not in the snapshot.
 inline void channel::open_at_snapshot(opened_cursor& opened, std::uint64_t after) {
     auto last_missed = log_.next_offset() - 1;
     opened.snapshot = snapshot();
@@ -265,7 +283,9 @@ inline segment_ref channel::snapshot() {
     };
     for (auto const& entry : keys_) {
         if (entry.offset >= log_.held_offset()) add_from_log(entry.offset);
-        else events.push_back({{}, 0, entry.offset, entry.key, entry.payload, entry.kind, entry.time});
+        else
+            events.push_back(
+                {{}, 0, entry.offset, entry.key, entry.payload, entry.kind, entry.time});
     }
     if (keys_.empty() && last >= log_.first_offset()) add_from_log(last);
     if (events.empty()) return {};

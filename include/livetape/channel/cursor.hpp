@@ -65,7 +65,8 @@ public:
     cursor() = default;
 
     /// Reads a cursor; nothing if it is malformed. The views point into `text`.
-    [[nodiscard]] static std::optional<cursor> parse(std::string_view text, std::size_t channels_max = 1000);
+    [[nodiscard]] static std::optional<cursor> parse(std::string_view text,
+                                                     std::size_t channels_max = 1000);
 
     [[nodiscard]] kind what() const noexcept { return kind_; }
 

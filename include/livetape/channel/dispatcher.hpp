@@ -42,9 +42,10 @@ public:
     /// burst.
     [[nodiscard]] bool is_idle() const noexcept { return !is_run_due_ && queue_.is_empty(); }
 
-    /// The offset that the last of this thread's subscriptions to a channel has been handed; nothing
-    /// if there is no subscription. `last_offset()` minus it is the largest lag: a publisher that
-    /// can wait, waits while that is large, and then retention passes nobody. O(subscriptions).
+    /// The offset that the last of this thread's subscriptions to a channel has been handed;
+    /// nothing if there is no subscription. `last_offset()` minus it is the largest lag: a
+    /// publisher that can wait, waits while that is large, and then retention passes nobody.
+    /// O(subscriptions).
     [[nodiscard]] inline std::optional<std::uint64_t> slowest_offset(channel& of) const noexcept;
 
     /// This thread's feed of a channel, made with its first subscription here.
@@ -72,7 +73,8 @@ private:
     intrusive_list<subscriber> ready_;
     bool is_run_due_ = false; // a run is under way or has been asked for
     std::unordered_map<channel*, std::unique_ptr<channel_feed>> feeds_;
-    std::vector<std::unique_ptr<channel_feed>> retired_; // freed once their signals are out of the queue
+    std::vector<std::unique_ptr<channel_feed>>
+        retired_; // freed once their signals are out of the queue
 };
 
 } // namespace livetape

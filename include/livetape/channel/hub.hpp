@@ -54,14 +54,18 @@ public:
 
     /// The channel of that name, created if there is none; null if the name is no channel name or
     /// the hub is full.
-    [[nodiscard]] std::shared_ptr<channel> try_open(std::string_view name) { return try_open(name, defaults_); }
+    [[nodiscard]] std::shared_ptr<channel> try_open(std::string_view name) {
+        return try_open(name, defaults_);
+    }
 
-    [[nodiscard]] std::shared_ptr<channel> try_open(std::string_view name, channel_options const& options) {
+    [[nodiscard]] std::shared_ptr<channel> try_open(std::string_view name,
+                                                    channel_options const& options) {
         if (auto found = find(name)) return found;
         std::unique_lock const lock{mutex_};
         if (auto const again = channels_.find(name); again != channels_.end()) return again->second;
         if (!is_channel_name(name) || channels_.size() >= options_.channels_max) return nullptr;
-        auto identity = std::make_shared<log_identity const>(log_identity{std::string{name}, next_epoch()});
+        auto identity =
+            std::make_shared<log_identity const>(log_identity{std::string{name}, next_epoch()});
         auto created = std::make_shared<channel>(std::move(identity), options, options_.now);
         channels_.emplace(created->name(), created);
         if (options.log_age_max.count() > 0) aging_.push_back(created);
@@ -77,7 +81,8 @@ public:
 
     /// Publishes into a channel that is created if need be; see `channel::publish`.
     /// @return 0 also if the channel cannot be opened
-    std::uint64_t publish(std::string_view name, std::string_view payload, publish_options options = {}) {
+    std::uint64_t publish(std::string_view name, std::string_view payload,
+                          publish_options options = {}) {
         auto const to = try_open(name);
         return to ? to->publish(payload, options) : 0;
     }

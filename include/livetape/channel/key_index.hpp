@@ -22,7 +22,7 @@ public:
     struct entry {
         std::string key;
         std::uint64_t offset = 0;
-        std::string payload;  ///< the copy, once the log has let go of the event
+        std::string payload; ///< the copy, once the log has let go of the event
         payload_kind kind = payload_kind::json;
         time_point time{};
     };

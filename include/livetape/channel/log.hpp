@@ -33,7 +33,9 @@ public:
     }
 
     [[nodiscard]] log_identity const& identity() const noexcept { return *identity_; }
-    [[nodiscard]] std::shared_ptr<log_identity const> const& shared_identity() const noexcept { return identity_; }
+    [[nodiscard]] std::shared_ptr<log_identity const> const& shared_identity() const noexcept {
+        return identity_;
+    }
 
     /// Memory of events and index, without encodings.
     [[nodiscard]] std::size_t footprint_bytes() const noexcept { return footprint_bytes_; }
@@ -87,7 +89,8 @@ private:
         auto const events = static_cast<std::uint32_t>(bytes / bytes_per_event + 1);
         segments_.emplace_back(new segment{identity_, next_offset_, events, bytes});
         footprint_bytes_ += segments_.back()->footprint_bytes();
-        auto const largest = std::clamp(options_.log_bytes_max / 8, first_segment_bytes, segment_bytes_max);
+        auto const largest =
+            std::clamp(options_.log_bytes_max / 8, first_segment_bytes, segment_bytes_max);
         next_segment_bytes_ = std::min(next_segment_bytes_ * 4, largest);
     }
 
@@ -97,7 +100,8 @@ private:
             first_offset_ = next_offset_ - std::max<std::uint64_t>(options_.log_events_max, 1);
         if (footprint_bytes_ > options_.log_bytes_max) {
             auto footprint = footprint_bytes_;
-            for (std::size_t i = 0; i + 1 < segments_.size() && footprint > options_.log_bytes_max; ++i) {
+            for (std::size_t i = 0; i + 1 < segments_.size() && footprint > options_.log_bytes_max;
+                 ++i) {
                 footprint -= segments_[i]->footprint_bytes();
                 first_offset_ = std::max(first_offset_, segments_[i]->end_offset());
             }

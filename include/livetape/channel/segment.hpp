@@ -60,15 +60,18 @@ public:
         if (begin_of(end_index) <= limit) return end_index;
         auto const* const first = ends_.get() + (index - first_index_);
         auto const* const last = ends_.get() + (end_index - first_index_);
-        auto const fitting = static_cast<std::uint32_t>(std::upper_bound(first, last, limit) - first);
+        auto const fitting =
+            static_cast<std::uint32_t>(std::upper_bound(first, last, limit) - first);
         return index + std::max(fitting, std::uint32_t{1});
     }
 
     /// The event that holds the byte at `position`. O(log events).
-    [[nodiscard]] std::uint32_t index_at(std::size_t position, std::uint32_t end_index) const noexcept {
+    [[nodiscard]] std::uint32_t index_at(std::size_t position,
+                                         std::uint32_t end_index) const noexcept {
         auto const* const first = ends_.get();
         auto const* const last = first + (end_index - first_index_);
-        return first_index_ + static_cast<std::uint32_t>(std::upper_bound(first, last, position) - first);
+        return first_index_ +
+               static_cast<std::uint32_t>(std::upper_bound(first, last, position) - first);
     }
 
     /// Appends one event's bytes; false if they do not fit. One writer at a time.
@@ -124,7 +127,9 @@ public:
     }
 
     [[nodiscard]] std::uint64_t first_offset() const noexcept { return first_offset_; }
-    [[nodiscard]] std::uint32_t count() const noexcept { return count_.load(std::memory_order_acquire); }
+    [[nodiscard]] std::uint32_t count() const noexcept {
+        return count_.load(std::memory_order_acquire);
+    }
 
     /// One past the last committed offset of a segment of a log (not of a snapshot).
     [[nodiscard]] std::uint64_t end_offset() const noexcept { return first_offset_ + count(); }
@@ -140,9 +145,12 @@ public:
         char* const to = bytes_.get() + used_;
         copy(to, event.key);
         copy(to + event.key.size(), event.payload);
-        records_[index] = {event.offset, event.time, static_cast<std::uint32_t>(used_),
+        records_[index] = {event.offset,
+                           event.time,
+                           static_cast<std::uint32_t>(used_),
                            static_cast<std::uint32_t>(event.payload.size()),
-                           static_cast<std::uint16_t>(event.key.size()), event.kind};
+                           static_cast<std::uint16_t>(event.key.size()),
+                           event.kind};
         used_ += event.key.size() + event.payload.size();
         count_.store(index + 1, std::memory_order_release);
     }
@@ -151,19 +159,26 @@ public:
     [[nodiscard]] event_view at(std::uint32_t index) const noexcept {
         LIVETAPE_ASSERT(index < count());
         auto const& r = records_[index];
-        std::string_view const all{bytes_.get() + r.position, std::size_t{r.key_bytes} + r.payload_bytes};
-        return {identity_->name, identity_->epoch, r.offset, all.substr(0, r.key_bytes),
-                all.substr(r.key_bytes), r.kind, r.time};
+        std::string_view const all{bytes_.get() + r.position,
+                                   std::size_t{r.key_bytes} + r.payload_bytes};
+        return {identity_->name,         identity_->epoch, r.offset, all.substr(0, r.key_bytes),
+                all.substr(r.key_bytes), r.kind,           r.time};
     }
 
-    [[nodiscard]] std::uint64_t offset_at(std::uint32_t index) const noexcept { return records_[index].offset; }
-    [[nodiscard]] time_point time_at(std::uint32_t index) const noexcept { return records_[index].time; }
+    [[nodiscard]] std::uint64_t offset_at(std::uint32_t index) const noexcept {
+        return records_[index].offset;
+    }
+    [[nodiscard]] time_point time_at(std::uint32_t index) const noexcept {
+        return records_[index].time;
+    }
 
     /// The area that holds the event at `index` in that encoding; encodes all that is committed and
-    /// not yet encoded first. The area lives as long as the segment. O(1) when nothing is to encode.
+    /// not yet encoded first. The area lives as long as the segment. O(1) when nothing is to
+    /// encode.
     [[nodiscard]] encoded_area const& encoded(encoding const& format, std::uint32_t index) {
         LIVETAPE_ASSERT(index < count());
-        if (auto const* newest = newest_area(format); newest == nullptr || newest->end_index() < count())
+        if (auto const* newest = newest_area(format);
+            newest == nullptr || newest->end_index() < count())
             encode(format);
         auto const* area = newest_area(format);
         while (index < area->first_index() || &area->format() != &format) area = area->next();
@@ -215,9 +230,11 @@ private:
     encoded_area* add_area(encoding const& format, std::uint32_t index, event_view const& event,
                            std::size_t bytes_min) {
         auto const events_left = events_max_ - index;
-        auto const estimate = (bytes_max_ - records_[index].position) + events_left * format.overhead(event);
-        auto* const area = new encoded_area{format, index, events_left, std::max(estimate, bytes_min),
-                                            areas_.load(std::memory_order_relaxed)};
+        auto const estimate =
+            (bytes_max_ - records_[index].position) + events_left * format.overhead(event);
+        auto* const area =
+            new encoded_area{format, index, events_left, std::max(estimate, bytes_min),
+                             areas_.load(std::memory_order_relaxed)};
         areas_.store(area, std::memory_order_release);
         return area;
     }

@@ -22,7 +22,9 @@ public:
     /// look raises it again and no wake-up is lost.
     void lower() noexcept { raised_.exchange(false, std::memory_order_acq_rel); }
 
-    [[nodiscard]] bool is_raised() const noexcept { return raised_.load(std::memory_order_acquire); }
+    [[nodiscard]] bool is_raised() const noexcept {
+        return raised_.load(std::memory_order_acquire);
+    }
     [[nodiscard]] signal* next() const noexcept { return next_; }
 
 private:
@@ -43,9 +45,13 @@ public:
     signal_queue(wake_function wake, void* context) noexcept : wake_{wake}, context_{context} {}
 
     /// All raised signals, linked by `next()`. Owner's thread only.
-    [[nodiscard]] signal* take_all() noexcept { return head_.exchange(nullptr, std::memory_order_acq_rel); }
+    [[nodiscard]] signal* take_all() noexcept {
+        return head_.exchange(nullptr, std::memory_order_acq_rel);
+    }
 
-    [[nodiscard]] bool is_empty() const noexcept { return head_.load(std::memory_order_acquire) == nullptr; }
+    [[nodiscard]] bool is_empty() const noexcept {
+        return head_.load(std::memory_order_acquire) == nullptr;
+    }
 
 private:
     friend class signal;

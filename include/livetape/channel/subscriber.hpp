@@ -69,7 +69,9 @@ public:
     }
 
     [[nodiscard]] std::size_t count() const noexcept { return subscriptions_.size(); }
-    [[nodiscard]] subscription& at(std::size_t index) const noexcept { return *subscriptions_[index]; }
+    [[nodiscard]] subscription& at(std::size_t index) const noexcept {
+        return *subscriptions_[index];
+    }
 
     [[nodiscard]] bool is_due() const noexcept { return first_due_ != nullptr; }
 
@@ -153,7 +155,8 @@ inline void subscriber::unlink_due(subscription& which) noexcept {
     which.is_due_ = false;
 }
 
-inline subscriber::taken subscriber::take(write_batch& batch, missed_events& missed, std::uint32_t events_max) {
+inline subscriber::taken subscriber::take(write_batch& batch, missed_events& missed,
+                                          std::uint32_t events_max) {
     while (first_due_ != nullptr) {
         auto& from = pop_due();
         if (from.snapshot_) {
@@ -173,7 +176,8 @@ inline subscriber::taken subscriber::take(write_batch& batch, missed_events& mis
                 mark_due(from);
                 return taken::gap;
             }
-            auto const index = static_cast<std::uint32_t>(from.next_offset_ - holder->first_offset());
+            auto const index =
+                static_cast<std::uint32_t>(from.next_offset_ - holder->first_offset());
             auto const& area = holder->encoded(*from.format_, index);
             auto const available = std::min(area.end_index() - index, events_max);
             auto const end = area.fit(index, index + available, batch.bytes_left());
@@ -189,7 +193,8 @@ inline subscriber::taken subscriber::take(write_batch& batch, missed_events& mis
     return taken::nothing;
 }
 
-inline void subscriber::take_snapshot(subscription& from, write_batch& batch, std::uint32_t events_max) {
+inline void subscriber::take_snapshot(subscription& from, write_batch& batch,
+                                      std::uint32_t events_max) {
     auto& events = *from.snapshot_;
     auto const index = from.snapshot_index_;
     auto const& area = events.encoded(*from.format_, index);
@@ -244,7 +249,8 @@ inline void dispatcher::take_signals() {
     for (auto* raised = queue_.take_all(); raised != nullptr;) {
         auto& feed = static_cast<channel_feed&>(*std::exchange(raised, raised->next()));
         feed.lower();
-        // Who has subscribed after the publish has the event already, and must not be called for it.
+        // Who has subscribed after the publish has the event already, and must not be called for
+        // it.
         feed.subscriptions.for_each([](subscription& s) {
             if (s.is_behind()) s.owner_->mark_due(s);
         });

@@ -52,17 +52,19 @@ private:
 /// Thread safety: shared objects unsafe; the subscriber's thread owns it.
 class subscription : public list_hook<subscription> {
 public:
-    subscription(channel_feed& feed, subscriber& owner, encoding const& format, opened_cursor const& opened)
+    subscription(channel_feed& feed, subscriber& owner, encoding const& format,
+                 opened_cursor const& opened)
         : feed_{&feed}, owner_{&owner}, format_{&format}, next_offset_{opened.next_offset},
-          first_live_offset_{opened.next_offset}, snapshot_{opened.snapshot}, snapshot_index_{opened.snapshot_index} {
+          first_live_offset_{opened.next_offset}, snapshot_{opened.snapshot},
+          snapshot_index_{opened.snapshot_index} {
         feed.subscriptions.push_back(*this);
     }
 
     [[nodiscard]] channel& source() const noexcept { return feed_->source(); }
 
     /// The place after which everything is still to be handed out; mostly the last event that was.
-    /// Within a snapshot it lies before the snapshot's next event, so that a client which comes back
-    /// with it misses nothing, but may see superseded events that the snapshot left out.
+    /// Within a snapshot it lies before the snapshot's next event, so that a client which comes
+    /// back with it misses nothing, but may see superseded events that the snapshot left out.
     [[nodiscard]] position reached() const noexcept {
         auto const next = snapshot_ ? snapshot_->offset_at(snapshot_index_) : next_offset_;
         return {source().epoch(), next - 1};

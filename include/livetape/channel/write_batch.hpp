@@ -16,7 +16,7 @@ class subscription;
 
 /// The end of an event whose beginning is already on the wire; it must go before anything else.
 struct cut_event {
-    segment_ref pin;       ///< keeps `rest` alive
+    segment_ref pin; ///< keeps `rest` alive
     std::string_view rest;
 };
 
@@ -39,10 +39,16 @@ public:
     [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
     [[nodiscard]] std::size_t count() const noexcept { return count_; }
-    [[nodiscard]] std::string_view piece(std::size_t index) const noexcept { return pieces_[index].bytes; }
+    [[nodiscard]] std::string_view piece(std::size_t index) const noexcept {
+        return pieces_[index].bytes;
+    }
 
-    [[nodiscard]] bool is_full() const noexcept { return count_ == pieces_max || bytes_ >= bytes_max; }
-    [[nodiscard]] std::size_t bytes_left() const noexcept { return bytes_ < bytes_max ? bytes_max - bytes_ : 0; }
+    [[nodiscard]] bool is_full() const noexcept {
+        return count_ == pieces_max || bytes_ >= bytes_max;
+    }
+    [[nodiscard]] std::size_t bytes_left() const noexcept {
+        return bytes_ < bytes_max ? bytes_max - bytes_ : 0;
+    }
 
     /// Events in the runs of the batch. O(pieces).
     [[nodiscard]] std::uint32_t event_count() const noexcept {

@@ -52,8 +52,8 @@ public:
     template <class... Arguments>
     static void start(Stream stream, connection_list* listed, std::string received, Done done,
                       Arguments&&... arguments) {
-        intrusive_ref<connection> const self{
-            new connection{std::move(stream), std::move(done), std::forward<Arguments>(arguments)...}};
+        intrusive_ref<connection> const self{new connection{std::move(stream), std::move(done),
+                                                            std::forward<Arguments>(arguments)...}};
         if (listed != nullptr) listed->push_back(*self);
         self->begin(std::move(received));
     }
@@ -81,7 +81,8 @@ private:
     enum class phase : std::uint8_t {
         serving,   ///< the session goes on
         returning, ///< the session is done and the stream goes back once no read is pending
-        lingering, ///< our side is shut; what still comes is dropped, so that no reset hurries past our last bytes
+        lingering, ///< our side is shut; what still comes is dropped, so that no reset hurries past
+                   ///< our last bytes
         over,      ///< `done` has been called, or the connection was cancelled
     };
 
@@ -94,8 +95,9 @@ private:
 
     template <class... Arguments>
     connection(Stream stream, Done done, Arguments&&... arguments)
-        : wheel_timer{&connection::expire}, stream_{std::move(stream)}, shard_{shard::of(detail::context_of(stream_))},
-          done_{std::move(done)}, session_{std::forward<Arguments>(arguments)...} {}
+        : wheel_timer{&connection::expire}, stream_{std::move(stream)},
+          shard_{shard::of(detail::context_of(stream_))}, done_{std::move(done)},
+          session_{std::forward<Arguments>(arguments)...} {}
 
     ~connection() override { shard_.cancel(*this); }
 
@@ -129,7 +131,8 @@ private:
         if (phase_ != phase::serving) return;
         auto next = session_.wake(now);
         for (;;) {
-            if (session_.end() == session_end::abort) return finish(asio::error::connection_aborted);
+            if (session_.end() == session_end::abort)
+                return finish(asio::error::connection_aborted);
             if (is_writing_) break;
             bool const wrote = write_some(now);
             if (phase_ != phase::serving) return;
@@ -166,10 +169,11 @@ private:
             finish(ec);
         } else if (is_partial) {
             set_writing(true);
-            stream_.async_wait(asio::socket_base::wait_write, [self = self_ref{this}](std::error_code) {
-                self->set_writing(false);
-                self->pump(clock::now());
-            });
+            stream_.async_wait(asio::socket_base::wait_write,
+                               [self = self_ref{this}](std::error_code) {
+                                   self->set_writing(false);
+                                   self->pump(clock::now());
+                               });
             if (auto const next = session_.wake(now); next != never) shard_.fire_by(*this, next);
         } else if (session_.cursors().is_due()) {
             // More is due than a batch takes; the others come first.
@@ -213,10 +217,11 @@ private:
         if (is_reading_ || phase_ == phase::over) return;
         is_reading_ = true;
         if constexpr (detail::readiness_stream<Stream>) {
-            stream_.async_wait(asio::socket_base::wait_read, [self = self_ref{this}](std::error_code ec) {
-                self->is_reading_ = false;
-                self->read_ready(ec);
-            });
+            stream_.async_wait(asio::socket_base::wait_read,
+                               [self = self_ref{this}](std::error_code ec) {
+                                   self->is_reading_ = false;
+                                   self->read_ready(ec);
+                               });
         } else {
             if (!input_) input_ = std::make_unique<std::array<char, async_read_bytes>>();
             stream_.async_read_some(asio::buffer(*input_),

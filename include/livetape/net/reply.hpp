@@ -37,7 +37,8 @@ inline std::string to_response(http_reply const& reply, std::string_view method,
 }
 
 /// A refusal as a response; HEAD gets its head alone.
-inline std::string to_refusal(error why, std::string_view method, bool keep_alive, std::string_view fields = {}) {
+inline std::string to_refusal(error why, std::string_view method, bool keep_alive,
+                              std::string_view fields = {}) {
     auto response = http::refusal(why, {}, keep_alive, fields);
     if (method == "HEAD") response.resize(response.find("\r\n\r\n") + 4);
     return response;

@@ -41,15 +41,17 @@ template <class Stream, class Handler>
 class serve_completion {
 public:
     serve_completion(Handler handler, Stream& stream)
-        : work_{asio::get_associated_executor(handler, stream.get_executor())}, handler_{std::move(handler)} {}
+        : work_{asio::get_associated_executor(handler, stream.get_executor())}, handler_{std::move(
+                                                                                    handler)} {}
 
     template <class Session>
     void operator()(std::error_code ec, Session& session, Stream& stream) {
         std::optional<returned_stream<Stream>> back;
         if (!ec) back.emplace(returned_stream<Stream>{std::move(stream), session.take_unread()});
-        asio::dispatch(work_.get_executor(), [handler = std::move(handler_), ec, back = std::move(back)]() mutable {
-            std::move(handler)(ec, std::move(back));
-        });
+        asio::dispatch(work_.get_executor(),
+                       [handler = std::move(handler_), ec, back = std::move(back)]() mutable {
+                           std::move(handler)(ec, std::move(back));
+                       });
     }
 
 private:
@@ -77,7 +79,8 @@ template <class Transports = default_transports, class Stream, class CompletionT
 auto serve(Stream stream, http::request_head head, live_endpoint& endpoint, serve_options options,
            CompletionToken&& token) {
     using signature = void(std::error_code, std::optional<returned_stream<Stream>>);
-    auto const initiate = [&endpoint](auto handler, Stream on, http::request_head asked, serve_options how) {
+    auto const initiate = [&endpoint](auto handler, Stream on, http::request_head asked,
+                                      serve_options how) {
         auto& context = detail::context_of(on);
         asio::post(context, [&endpoint, handler = std::move(handler), on = std::move(on),
                              asked = std::move(asked), how = std::move(how)]() mutable {
@@ -85,17 +88,19 @@ auto serve(Stream stream, http::request_head head, live_endpoint& endpoint, serv
             auto path = asked.path();
             bool const is_below = path.starts_with(how.prefix);
             if (is_below) path.remove_prefix(how.prefix.size());
-            if (is_below && Transports::start(on, endpoint, asked, path, how.received, nullptr, done)) return;
+            if (is_below &&
+                Transports::start(on, endpoint, asked, path, how.received, nullptr, done))
+                return;
             endpoint.errors().count(error::not_found);
             using driver = connection<Stream, response_session, decltype(done)>;
             auto& own = shard::of(detail::context_of(on));
-            driver::start(std::move(on), nullptr, std::move(how.received), std::move(done), own.wakes(),
-                          detail::to_refusal(error::not_found, asked.method(), false), false,
-                          endpoint.options().write_timeout);
+            driver::start(std::move(on), nullptr, std::move(how.received), std::move(done),
+                          own.wakes(), detail::to_refusal(error::not_found, asked.method(), false),
+                          false, endpoint.options().write_timeout);
         });
     };
-    return asio::async_initiate<CompletionToken, signature>(initiate, token, std::move(stream), std::move(head),
-                                                            std::move(options));
+    return asio::async_initiate<CompletionToken, signature>(initiate, token, std::move(stream),
+                                                            std::move(head), std::move(options));
 }
 
 } // namespace livetape

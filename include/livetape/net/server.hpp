@@ -51,14 +51,15 @@ struct server_options {
     /// After `stop`, how long sessions have to say good-bye before they are cut.
     std::chrono::milliseconds drain_timeout{5'000};
 
-    /// A client that takes nothing of an answer for this long is closed (live paths have their own).
+    /// A client that takes nothing of an answer for this long is closed (live paths have their
+    /// own).
     std::chrono::milliseconds write_timeout{30'000};
 };
 
 /// How a port is listened on.
 struct listen_options {
-    int backlog = 4096;         ///< connections that wait to be accepted; the system caps it
-    bool reuse_port = false;    ///< several servers share the port, one per io_context and core
+    int backlog = 4096;      ///< connections that wait to be accepted; the system caps it
+    bool reuse_port = false; ///< several servers share the port, one per io_context and core
 };
 
 /// Listens, reads requests and routes them: live paths to transports, others to files and to the
@@ -87,11 +88,13 @@ public:
     /// Serves the hub's channels below a path: `<prefix>/ws`, `<prefix>/sse`, `<prefix>/poll` …
     /// @return the endpoint, whose error counters can be read; valid as long as the server
     live_endpoint& live(std::string prefix, live_options options = {}) {
-        auto& mount = state_->mounts.emplace_back(std::move(prefix), state_->source, std::move(options));
+        auto& mount =
+            state_->mounts.emplace_back(std::move(prefix), state_->source, std::move(options));
         return mount.endpoint;
     }
 
-    /// Serves the files below a directory; throws std::filesystem::filesystem_error if there is none.
+    /// Serves the files below a directory; throws std::filesystem::filesystem_error if there is
+    /// none.
     void files(std::string prefix, std::filesystem::path const& directory) {
         state_->directories.emplace_back(std::move(prefix), static_files{directory});
     }
@@ -104,7 +107,8 @@ public:
     /// Takes WebSocket connections at one path, whose messages go to the handler.
     /// @return the endpoint, whose error counters can be read; valid as long as the server
     live_endpoint& websocket(std::string path, message_handler handler, live_options options = {}) {
-        auto& app = state_->apps.emplace_back(std::move(path), state_->source, std::move(options), std::move(handler));
+        auto& app = state_->apps.emplace_back(std::move(path), state_->source, std::move(options),
+                                              std::move(handler));
         return app.endpoint;
     }
 
@@ -118,7 +122,8 @@ public:
         return bound;
     }
 
-    endpoint_type listen(endpoint_type const& at, listen_options const& options, std::error_code& ec) {
+    endpoint_type listen(endpoint_type const& at, listen_options const& options,
+                         std::error_code& ec) {
         return state_->listen(at, options, ec);
     }
 

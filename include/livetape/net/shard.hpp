@@ -30,11 +30,14 @@ public:
     inline static asio::execution_context::id id;
 
     explicit shard(asio::execution_context& owner)
-        : service{owner}, context_{static_cast<asio::io_context&>(owner)}, dispatcher_{&shard::wake, this},
+        : service{owner}, context_{static_cast<asio::io_context&>(owner)}, dispatcher_{&shard::wake,
+                                                                                       this},
           wheel_{clock::now()}, wheel_clock_{context_}, random_state_{random_seed()} {}
 
     /// The shard of an io_context.
-    [[nodiscard]] static shard& of(asio::io_context& context) { return asio::use_service<shard>(context); }
+    [[nodiscard]] static shard& of(asio::io_context& context) {
+        return asio::use_service<shard>(context);
+    }
 
     [[nodiscard]] dispatcher& wakes() noexcept { return dispatcher_; }
 

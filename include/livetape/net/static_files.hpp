@@ -60,7 +60,8 @@ public:
 
     /// Answers a GET or HEAD for a path below the mount point, percent-encoded, with or without the
     /// '/' at its beginning; nothing if there is no such file.
-    [[nodiscard]] std::optional<http_reply> find(std::string_view path, http::request_head const& head) const {
+    [[nodiscard]] std::optional<http_reply> find(std::string_view path,
+                                                 http::request_head const& head) const {
         std::string decoded;
         if (!http::percent_decode(path, decoded)) return std::nullopt;
         auto const file = locate(decoded);
@@ -92,15 +93,18 @@ private:
         std::error_code ec;
         auto file = std::filesystem::canonical(root_ / std::filesystem::path{path}, ec);
         if (ec) return std::nullopt;
-        if (std::filesystem::is_directory(file, ec)) file = std::filesystem::canonical(file / "index.html", ec);
-        if (ec || !is_below_root(file) || !std::filesystem::is_regular_file(file, ec)) return std::nullopt;
+        if (std::filesystem::is_directory(file, ec))
+            file = std::filesystem::canonical(file / "index.html", ec);
+        if (ec || !is_below_root(file) || !std::filesystem::is_regular_file(file, ec))
+            return std::nullopt;
         return file;
     }
 
     /// Whether the client has this version already (RFC 9110 §13.1.2): proxies that compress weaken
     /// the tag, and `*` stands for any.
     [[nodiscard]] static bool is_known(http::request_head const& head, std::string const& tag) {
-        return http::has_token(head, "If-None-Match", tag) || http::has_token(head, "If-None-Match", "W/" + tag) ||
+        return http::has_token(head, "If-None-Match", tag) ||
+               http::has_token(head, "If-None-Match", "W/" + tag) ||
                http::has_token(head, "If-None-Match", "*");
     }
 

@@ -27,7 +27,11 @@ concept readiness_stream = requires(Stream& s, std::error_code& ec, char* bytes)
 template <class Stream>
 asio::io_context& context_of(Stream& stream) {
     auto const executor = stream.get_executor();
-    if constexpr (requires { { asio::query(executor, asio::execution::context) } -> std::same_as<asio::io_context&>; }) {
+    if constexpr (requires {
+                      {
+                          asio::query(executor, asio::execution::context)
+                          } -> std::same_as<asio::io_context&>;
+                  }) {
         return asio::query(executor, asio::execution::context);
     } else {
         auto const* const of_context = executor.template target<asio::io_context::executor_type>();

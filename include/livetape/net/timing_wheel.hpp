@@ -80,7 +80,9 @@ public:
     [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
 
     /// When `advance` next has something to look at, at the latest one tick from now.
-    [[nodiscard]] time_point next_tick() const noexcept { return start_ + (current_ + 1) * tick_length; }
+    [[nodiscard]] time_point next_tick() const noexcept {
+        return start_ + (current_ + 1) * tick_length;
+    }
 
 private:
     static constexpr std::size_t slot_count = 512; // a round of 25.6 s, about one heartbeat

@@ -22,13 +22,15 @@ struct transports {
     /// from, if none does.
     template <class Stream, class Done>
     static bool start(Stream& stream, live_endpoint& endpoint, http::request_head const& head,
-                      std::string_view path, std::string& received, connection_list* listed, Done& done) {
+                      std::string_view path, std::string& received, connection_list* listed,
+                      Done& done) {
         auto& own = shard::of(detail::context_of(stream));
         session_context const context{endpoint, own.wakes(), clock::now(), own.random()};
         auto const start_one = [&]<class One>(std::type_identity<One>) {
             if (!One::matches(head, path)) return false;
             using driver = connection<Stream, typename One::session, Done>;
-            driver::start(std::move(stream), listed, std::move(received), std::move(done), context, head, path);
+            driver::start(std::move(stream), listed, std::move(received), std::move(done), context,
+                          head, path);
             return true;
         };
         return (start_one(std::type_identity<T>{}) || ...);
@@ -36,6 +38,7 @@ struct transports {
 };
 
 /// What a server offers unless it is told otherwise.
-using default_transports = transports<websocket_transport, sse_transport, poll_transport, publish_transport>;
+using default_transports =
+    transports<websocket_transport, sse_transport, poll_transport, publish_transport>;
 
 } // namespace livetape

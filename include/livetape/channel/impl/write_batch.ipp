@@ -6,8 +6,9 @@ namespace livetape {
 
 inline write_batch::~write_batch() = default;
 
-inline void write_batch::add_run(subscription& to, segment_ref const& holder, encoded_area const& area,
-                                 std::uint32_t begin, std::uint32_t end) noexcept {
+inline void write_batch::add_run(subscription& to, segment_ref const& holder,
+                                 encoded_area const& area, std::uint32_t begin,
+                                 std::uint32_t end) noexcept {
     LIVETAPE_ASSERT(count_ < pieces_max);
     auto& piece = pieces_[count_++];
     piece.bytes = area.bytes(area.begin_of(begin), area.begin_of(end));

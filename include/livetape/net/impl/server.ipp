@@ -16,7 +16,8 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
 
     struct app {
         app(std::string at, hub& source, live_options options, message_handler calls)
-            : path{std::move(at)}, endpoint{source, std::move(options)}, handler{std::move(calls)} {}
+            : path{std::move(at)}, endpoint{source, std::move(options)}, handler{std::move(calls)} {
+        }
         std::string path;
         live_endpoint endpoint;
         message_handler handler;
@@ -32,7 +33,8 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
                 ++from_->second;
             }
         }
-        slot(slot&& other) noexcept : of_{std::move(other.of_)}, from_{std::exchange(other.from_, nullptr)} {}
+        slot(slot&& other) noexcept
+            : of_{std::move(other.of_)}, from_{std::exchange(other.from_, nullptr)} {}
         slot& operator=(slot&&) = delete;
         ~slot() {
             if (!of_) return;
@@ -57,7 +59,8 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
             if (ec || place->has_stopped) return;
             if constexpr (std::is_same_v<Session, request_session>) {
                 auto head = session.take_head();
-                state::route(std::move(stream), std::move(head), session.take_unread(), std::move(place));
+                state::route(std::move(stream), std::move(head), session.take_unread(),
+                             std::move(place));
             } else {
                 state::read_next(std::move(stream), session.take_unread(), std::move(place));
             }
@@ -65,8 +68,8 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
     };
 
     state(executor_type e, hub& h, server_options o)
-        : executor{e}, source{h}, options{std::move(o)}, own_shard{shard::of(asio::query(e, asio::execution::context))},
-          housekeeping{e} {}
+        : executor{e}, source{h}, options{std::move(o)},
+          own_shard{shard::of(asio::query(e, asio::execution::context))}, housekeeping{e} {}
 
     endpoint_type listen(endpoint_type const& at, listen_options const& how, std::error_code& ec) {
         acceptor_type acceptor{executor};
@@ -77,7 +80,8 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
         if (!ec && how.reuse_port) acceptor.set_option(reuse_port{true}, ec);
 #endif
         if (!ec) acceptor.bind(at, ec);
-        // Otherwise Asio waits for the next connection, and blocks the shard, when one is gone again.
+        // Otherwise Asio waits for the next connection, and blocks the shard, when one is gone
+        // again.
         if (!ec) acceptor.set_option(asio::socket_base::enable_connection_aborted{true}, ec);
         if (!ec) acceptor.listen(how.backlog, ec);
         if (!ec) acceptor.non_blocking(true, ec);
@@ -92,10 +96,11 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
     }
 
     void accept_on(acceptor_type& acceptor) {
-        acceptor.async_wait(asio::socket_base::wait_read, [s = this->shared_from_this(), &acceptor](std::error_code ec) {
-            if (ec || s->has_stopped) return;
-            s->accept_waiting(acceptor);
-        });
+        acceptor.async_wait(asio::socket_base::wait_read,
+                            [s = this->shared_from_this(), &acceptor](std::error_code ec) {
+                                if (ec || s->has_stopped) return;
+                                s->accept_waiting(acceptor);
+                            });
     }
 
     /// Takes the connections that wait, a bounded number of them so that sessions get their turn.
@@ -115,7 +120,8 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
     /// Out of descriptors or memory: waiting connections stay in the backlog until there are some.
     void accept_later(acceptor_type& acceptor) {
         errors.count(error::too_many_connections);
-        auto const timer = std::make_shared<asio::steady_timer>(executor, std::chrono::milliseconds{100});
+        auto const timer =
+            std::make_shared<asio::steady_timer>(executor, std::chrono::milliseconds{100});
         timer->async_wait([s = this->shared_from_this(), timer, &acceptor](std::error_code) {
             if (!s->has_stopped) s->accept_on(acceptor);
         });
@@ -125,7 +131,8 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
         auto const address_max = options.connections_per_address_max;
         auto const known = address_max > 0 ? per_address_count(from) : 0;
         slot place{this->shared_from_this(), from};
-        if (connection_count <= options.connections_max && (address_max == 0 || known < address_max))
+        if (connection_count <= options.connections_max &&
+            (address_max == 0 || known < address_max))
             return read_request(std::move(stream), {}, std::move(place));
         errors.count(error::too_many_connections);
         respond(std::move(stream), {}, std::move(place),
@@ -141,27 +148,32 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
     static void read_request(Stream stream, std::string received, slot place) {
         auto& s = *place;
         using driver = connection<Stream, request_session, next_step>;
-        driver::start(std::move(stream), &s.connections, std::move(received), next_step{std::move(place)}, s.errors,
-                      s.own_shard.wakes(), clock::now(), s.options.request);
+        driver::start(std::move(stream), &s.connections, std::move(received),
+                      next_step{std::move(place)}, s.errors, s.own_shard.wakes(), clock::now(),
+                      s.options.request);
     }
 
-    /// Requests that came in one piece are served one per turn: the others are not kept waiting, and
-    /// the calls of one do not nest in those of the one before.
+    /// Requests that came in one piece are served one per turn: the others are not kept waiting,
+    /// and the calls of one do not nest in those of the one before.
     template <class Stream>
     static void read_next(Stream stream, std::string received, slot place) {
         if (received.empty()) return read_request(std::move(stream), {}, std::move(place));
         auto const where = place->executor;
-        asio::post(where, [stream = std::move(stream), received = std::move(received), place = std::move(place)]() mutable {
-            if (!place->has_stopped) read_request(std::move(stream), std::move(received), std::move(place));
+        asio::post(where, [stream = std::move(stream), received = std::move(received),
+                           place = std::move(place)]() mutable {
+            if (!place->has_stopped)
+                read_request(std::move(stream), std::move(received), std::move(place));
         });
     }
 
     template <class Stream>
-    static void respond(Stream stream, std::string received, slot place, std::string response, bool keep_alive) {
+    static void respond(Stream stream, std::string received, slot place, std::string response,
+                        bool keep_alive) {
         auto& s = *place;
         using driver = connection<Stream, response_session, next_step>;
-        driver::start(std::move(stream), &s.connections, std::move(received), next_step{std::move(place)},
-                      s.own_shard.wakes(), std::move(response), keep_alive, s.options.write_timeout);
+        driver::start(std::move(stream), &s.connections, std::move(received),
+                      next_step{std::move(place)}, s.own_shard.wakes(), std::move(response),
+                      keep_alive, s.options.write_timeout);
     }
 
     template <class Stream>
@@ -171,18 +183,22 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
         for (auto& each : s.apps) {
             if (path != each.path) continue;
             using driver = connection<Stream, message_session, next_step>;
-            session_context const context{each.endpoint, s.own_shard.wakes(), clock::now(), s.own_shard.random()};
-            return driver::start(std::move(stream), &s.connections, std::move(received), next_step{std::move(place)},
-                                 context, head, each.handler);
+            session_context const context{each.endpoint, s.own_shard.wakes(), clock::now(),
+                                          s.own_shard.random()};
+            return driver::start(std::move(stream), &s.connections, std::move(received),
+                                 next_step{std::move(place)}, context, head, each.handler);
         }
         next_step next{std::move(place)};
         for (auto& each : s.mounts) {
             if (!path.starts_with(each.prefix)) continue;
             auto const below = path.substr(each.prefix.size());
-            if (Transports::start(stream, each.endpoint, head, below, received, &s.connections, next)) return;
+            if (Transports::start(stream, each.endpoint, head, below, received, &s.connections,
+                                  next))
+                return;
         }
         bool const keep_alive = http::keep_alive(head) && !has_body(head);
-        respond(std::move(stream), std::move(received), std::move(next.place), s.page(head, keep_alive), keep_alive);
+        respond(std::move(stream), std::move(received), std::move(next.place),
+                s.page(head, keep_alive), keep_alive);
     }
 
     /// The response of a page or a file, or the refusal if there is none.
@@ -191,30 +207,36 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
         auto const path = head.path();
         auto const handler = pages.find(path);
         auto const* const directory = directory_of(path);
-        if (handler == pages.end() && directory == nullptr) return refuse(error::not_found, method, keep_alive);
+        if (handler == pages.end() && directory == nullptr)
+            return refuse(error::not_found, method, keep_alive);
         if (method != "GET" && method != "HEAD")
             return refuse(error::method_not_allowed, method, keep_alive, "Allow: GET, HEAD\r\n");
-        if (handler != pages.end()) return detail::to_response(handler->second(head), method, keep_alive);
+        if (handler != pages.end())
+            return detail::to_response(handler->second(head), method, keep_alive);
         auto const reply = directory->second.find(path.substr(directory->first.size()), head);
-        return reply ? detail::to_response(*reply, method, keep_alive) : refuse(error::not_found, method, keep_alive);
+        return reply ? detail::to_response(*reply, method, keep_alive)
+                     : refuse(error::not_found, method, keep_alive);
     }
 
     /// The directory with the longest prefix of the path.
-    [[nodiscard]] std::pair<std::string, static_files> const* directory_of(std::string_view path) const {
+    [[nodiscard]] std::pair<std::string, static_files> const*
+    directory_of(std::string_view path) const {
         std::pair<std::string, static_files> const* best = nullptr;
         for (auto const& each : directories)
-            if (is_below(path, each.first) && (best == nullptr || each.first.size() > best->first.size()))
+            if (is_below(path, each.first) &&
+                (best == nullptr || each.first.size() > best->first.size()))
                 best = &each;
         return best;
     }
 
     /// Whether a path is the prefix or goes on with another segment: "/docs" is not above "/docs2".
     [[nodiscard]] static bool is_below(std::string_view path, std::string_view prefix) noexcept {
-        return path.starts_with(prefix) &&
-               (path.size() == prefix.size() || prefix.ends_with('/') || path[prefix.size()] == '/');
+        return path.starts_with(prefix) && (path.size() == prefix.size() || prefix.ends_with('/') ||
+                                            path[prefix.size()] == '/');
     }
 
-    std::string refuse(error why, std::string_view method, bool keep_alive, std::string_view fields = {}) {
+    std::string refuse(error why, std::string_view method, bool keep_alive,
+                       std::string_view fields = {}) {
         errors.count(why);
         return detail::to_refusal(why, method, keep_alive, fields);
     }
