@@ -130,7 +130,8 @@ for (const button of document.querySelectorAll('[data-channel]'))
         render();
     });
 
-// Figures change four times a second, as fast as they can be read; charts ten times.
+// Figures change four times a second, as fast as they can be read. Charts move a pixel at a time:
+// a minute passes most of them at about five pixels a second.
 
 function render() {
     comparison.render();
@@ -163,5 +164,5 @@ setText(field('market'), `${clock.about.market[0].toUpperCase()}${clock.about.ma
 feed.open();
 setTimeout(beginComparison, 3_000); // where there is no telemetry
 setInterval(render, 250);
-setInterval(() => requestAnimationFrame(draw), 100);
+setInterval(() => requestAnimationFrame(draw), 200);
 setInterval(() => clock.synchronise().catch(() => {}), 30_000);
