@@ -107,9 +107,9 @@ TEST_CASE("live_dashboard/threshold_alert: changes at its limits and not between
                                                                       {79.9, {}},
                                                                       {0, {}},
                                                                       {81, change::raised}};
-    for (auto const& [value, expected] : steps) {
-        CAPTURE(value);
-        CHECK(alert.update(value) == expected);
+    for (auto const& step : steps) {
+        CAPTURE(step.first);
+        CHECK(alert.update(step.first) == step.second);
     }
 }
 
