@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -99,7 +100,8 @@ namespace detail {
 
 } // namespace detail
 
-/// What a figure depends on besides the code: processor, system, compiler, flags and commit.
+/// What a figure depends on besides the code: processor, system, compiler, flags, commit, and how
+/// busy the machine was; a benchmark alone makes a load average of about 2.
 [[nodiscard]] inline json_object environment() {
     utsname system{};
     uname(&system);
@@ -107,12 +109,15 @@ namespace detail {
     std::ifstream cpuinfo{"/proc/cpuinfo"};
     for (std::string line; std::getline(cpuinfo, line);)
         cores += line.starts_with("processor") ? 1 : 0;
+    double load_average = 0;
+    getloadavg(&load_average, 1);
     json_object found;
     found.add("cpu", detail::processor_name())
         .add("cores", cores)
         .add("system", std::string{system.sysname} + ' ' + system.release + ' ' + system.machine)
         .add("compiler", BENCHMARK_COMPILER)
         .add("flags", BENCHMARK_FLAGS)
+        .add("load_average", load_average)
         .add("commit", detail::first_line_of("git describe --always --dirty 2>/dev/null"));
     return found;
 }
