@@ -12,7 +12,7 @@ let hub;
 before(async () => {
     hub = await startHub();
 });
-after(() => hub.stop());
+after(() => hub?.stop());
 
 const pollPath = '/live/poll?channel=alive&cursor=now';
 const poll = `GET ${pollPath} HTTP/1.1\r\nHost: a\r\n\r\n`;

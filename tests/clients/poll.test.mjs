@@ -15,7 +15,7 @@ describe('polls', () => {
     before(async () => {
         hub = await startHub();
     });
-    after(() => hub.stop());
+    after(() => hub?.stop());
 
     const poll = async (query, headers = {}) => {
         const response = await fetch(`${hub.url}/poll?${query}`, { headers });

@@ -19,7 +19,7 @@ describe('event streams', () => {
     before(async () => {
         hub = await startHub();
     });
-    after(() => hub.stop());
+    after(() => hub?.stop());
 
     /// The stream of a path as an iterator of blocks.
     async function open(path, headers = {}) {

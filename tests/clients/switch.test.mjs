@@ -21,9 +21,9 @@ describe('switch of transport', () => {
         proxy = await startProxy(hub.port);
     });
     after(async () => {
-        publisher.close();
-        await proxy.close();
-        await hub.stop();
+        publisher?.close();
+        await proxy?.close();
+        await hub?.stop();
     });
 
     /// Hops from transport to transport at random places; each event must come once, in order.

@@ -16,7 +16,7 @@ describe('the subscription protocol over ws', () => {
     before(async () => {
         hub = await startHub();
     });
-    after(() => hub.stop());
+    after(() => hub?.stop());
 
     /// A connected socket with an inbox of [message, isBinary] or, for commands, of parsed messages.
     async function open(path, { protocol, isRaw } = {}) {

@@ -45,8 +45,8 @@ export function deliveryCases(name) {
             publisher = await startPublisher(hub.url);
         });
         after(async () => {
-            publisher.close();
-            await hub.stop();
+            publisher?.close();
+            await hub?.stop();
         });
 
         test('a subscriber gets live events in order', async () => {
