@@ -1,6 +1,6 @@
 #pragma once
 
-#include <livetape/channel/subscription.hpp>
+#include <livetape/channel/subscriber.hpp>
 
 namespace livetape {
 
