@@ -428,7 +428,7 @@ describe('a client that behaves oddly', () => {
                 client.send(beginnings[i % beginnings.length]);
                 if (i % 2 === 0) await new Promise((resolve) => client.socket.write('', resolve));
                 if (i % 3 === 0) client.destroy();
-                else client.socket.resetAndDestroy();
+                else client.breakOff();
             }));
         }
         await assertAlive();
@@ -461,7 +461,7 @@ describe('a client that behaves oddly', () => {
             }
             if (random.below(2) === 0) client.socket.end();
             await new Promise(setImmediate);
-            client.socket.resetAndDestroy();
+            client.breakOff();
         };
         const end = Date.now() + 2_000;
         for (let round = 0; round < 60 && Date.now() < end; ++round)

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
+import { breakOff } from './tcp_proxy.mjs';
 import { deferred, until, within } from './wait.mjs';
 
 export class RawClient {
@@ -59,6 +60,11 @@ export class RawClient {
 
     destroy() {
         this.socket.destroy();
+    }
+
+    /// Leaves without a good-bye.
+    breakOff() {
+        breakOff(this.socket);
     }
 }
 

@@ -3,6 +3,13 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 
+/// Breaks a connection with a reset. One that is being shut down is closed instead: libuv refuses to
+/// reset it, and Node then keeps the handle and never ends.
+export function breakOff(socket) {
+    if (socket.writableEnded) socket.destroy();
+    else socket.resetAndDestroy();
+}
+
 /// @param port  where the server listens on the loopback; `target` changes it for new connections
 export async function startProxy(port) {
     const pairs = new Set();
@@ -41,8 +48,8 @@ export async function startProxy(port) {
 
     const cut = () => {
         for (const { client, upstream } of pairs) {
-            client.resetAndDestroy();
-            upstream.resetAndDestroy();
+            breakOff(client);
+            breakOff(upstream);
         }
         pairs.clear();
     };
