@@ -48,6 +48,12 @@ public:
     [[nodiscard]] bool empty() const noexcept { return head_.next_ == &head_; }
     [[nodiscard]] T& front() const noexcept { return object(head_.next_); }
 
+    /// The object after the first; null if there is none.
+    [[nodiscard]] T* second() const noexcept {
+        auto* const after = head_.next_->next_;
+        return empty() || after == &head_ ? nullptr : &object(after);
+    }
+
     /// Appends an object, leaving the list it was in.
     void push_back(T& object) noexcept {
         list_hook<T>& hook = object;

@@ -63,6 +63,19 @@ TEST_CASE("root/intrusive_list: keeps the order in which objects came") {
     CHECK(list.empty());
 }
 
+TEST_CASE("root/intrusive_list: tells which object follows the first") {
+    intrusive_list<item> list;
+    CHECK(list.second() == nullptr);
+    item a{'a'};
+    list.push_back(a);
+    CHECK(list.second() == nullptr);
+    item b{'b'};
+    list.push_back(b);
+    CHECK(list.second() == &b);
+    list.pop_front();
+    CHECK(list.second() == nullptr);
+}
+
 TEST_CASE("root/intrusive_list: moves an object that is in another list") {
     intrusive_list<item> first;
     intrusive_list<item> second;

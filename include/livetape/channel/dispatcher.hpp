@@ -65,6 +65,9 @@ public:
     }
 
 private:
+    // What a flush touches of the object behind a ready function: a connection with its session.
+    static constexpr std::size_t ready_context_bytes = 640;
+
     inline void take_signals();
 
     signal_queue queue_;

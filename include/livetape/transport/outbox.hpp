@@ -36,7 +36,9 @@ public:
 
     /// Starts a batch with what must go before any run.
     void gather_replies(write_batch& batch) {
-        if (sending_.empty()) {
+        if (sending_.empty() && lane_.empty()) {
+            // Most writes carry events alone.
+        } else if (sending_.empty()) {
             sending_.swap(lane_);
         } else if (!lane_.empty()) {
             // The rest of a reply that was cut must not let runs overtake the replies after it.
@@ -88,7 +90,7 @@ public:
         if (cut_.rest.empty()) cut_.pin.reset();
         sent_ += std::min(written - of_cut, sending_.size() - sent_);
         // An idle connection must not keep the memory of its last reply.
-        if (sent_ == sending_.size()) {
+        if (sent_ > 0 && sent_ == sending_.size()) {
             std::string{}.swap(sending_);
             sent_ = 0;
         }
