@@ -1,4 +1,4 @@
-// The load client: WebSocket subscribers that check every event, handshakes one after another, or
+// The load client: WebSocket subscribers that check every event, handshakes, or
 // idle connections. Prints a line and writes a report; with --pid also what the server used. For
 // instance:
 //
@@ -32,7 +32,8 @@ int main(int argc, char** argv) try {
     arguments.add_option("--pid", options.server_process,
                          "The server's process, to read what it used");
     arguments
-        .add_option("--connections", options.connections, "Subscribers, or handshakes at once")
+        .add_option("--connections", options.connections,
+                    "Subscribers, or connections of a round of handshakes")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
     arguments.add_option("--warm-up", options.warm_up_seconds, "Seconds before measuring")
@@ -40,7 +41,8 @@ int main(int argc, char** argv) try {
     arguments.add_option("--seconds", options.seconds, "Seconds of measuring")
         ->capture_default_str();
     auto* const of_handshakes = arguments.add_option(
-        "--handshakes", handshakes, "Connect, upgrade and close so many times instead");
+        "--handshakes", handshakes,
+        "Open so many connections, --connections at a time, and close them instead");
     arguments.add_option("--idle", idle, "Open so many connections and measure memory instead")
         ->excludes(of_handshakes);
     arguments.add_option("--json", json, "Where the report goes")->capture_default_str();

@@ -23,6 +23,15 @@ struct process_usage {
         return both > 0 ? user_seconds / both : 0;
     }
 
+    /// Adds the time; the memory becomes that of `more`.
+    process_usage& operator+=(process_usage const& more) {
+        cpu_seconds += more.cpu_seconds;
+        user_seconds += more.user_seconds;
+        system_seconds += more.system_seconds;
+        resident_bytes = more.resident_bytes;
+        return *this;
+    }
+
     /// The difference in time; the memory stays that of `later`.
     friend process_usage operator-(process_usage const& later, process_usage const& earlier) {
         return {later.cpu_seconds - earlier.cpu_seconds, later.user_seconds - earlier.user_seconds,
