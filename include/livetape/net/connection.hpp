@@ -108,6 +108,11 @@ private:
         }
         auto const now = clock::now();
         session_.cursors().on_ready(&connection::flush_ready, this);
+        if constexpr (detail::readiness_stream<Stream> &&
+                      requires { requires Session::peer_speaks_first; }) {
+            // Mostly the first bytes are here already; reading at once saves a turn of the reactor.
+            if (received.empty()) return read_ready({});
+        }
         if (!received.empty()) session_.feed(received, now);
         pump(now);
         read();
@@ -275,10 +280,12 @@ private:
             cancel_read();
             return;
         }
-        if (session_.end() == session_end::finished) return finish(asio::error::eof);
+        // With nothing more to read, closing says the same as shutting our side.
+        if (session_.end() == session_end::finished || has_input_ended_)
+            return finish(asio::error::eof);
         std::error_code ec;
         detail::lowest_layer_of(stream_).shutdown(asio::socket_base::shutdown_send, ec);
-        if (ec || has_input_ended_) return finish(asio::error::eof);
+        if (ec) return finish(asio::error::eof);
         phase_ = phase::lingering;
         shard_.cancel(*this);
         shard_.fire_by(*this, now + linger_time);

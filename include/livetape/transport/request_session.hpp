@@ -32,6 +32,9 @@ struct request_options {
 /// Thread safety: shared objects unsafe; the shard's thread owns it.
 class request_session {
 public:
+    /// For drivers: a client sends its request as soon as it is connected.
+    static constexpr bool peer_speaks_first = true;
+
     request_session(error_counters& errors, dispatcher& wakes, time_point now,
                     request_options const& options)
         : errors_{errors}, options_{options}, parser_{options.head}, cursors_{wakes}, since_{now} {}
