@@ -260,6 +260,18 @@ describe('live_dashboard in Chromium', { skip: noBrowser }, () => {
         assert.equal(await ground(), light);
     });
 
+    test('the table of quotes is whole beside the charts', async () => {
+        await page.setViewportSize({ width: 1200, height: 1000 });
+        await eventually(
+            async () => (await page.locator('#quotes tbody tr').count()) === 12,
+            'the quotes',
+        );
+        const [inside, room] = await page
+            .locator('.table-scroll')
+            .evaluate((box) => [box.scrollWidth, box.clientWidth]);
+        assert.equal(inside, room);
+    });
+
     test('nothing sticks out on a phone', async () => {
         await page.setViewportSize({ width: 390, height: 844 });
         await page.locator('#candles canvas').waitFor({ timeout: patience });
