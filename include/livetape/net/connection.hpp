@@ -38,36 +38,24 @@ public:
 /// All connections of a server on one shard.
 using connection_list = intrusive_list<live_connection>;
 
-/// Drives one session over one stream: reads what arrives, writes what is due, keeps the deadline.
+/// Drives a session over one stream: reads what arrives, writes what is due, keeps the deadline.
 ///
-/// Owned by its pending operations alone; it owns stream and session. When the session is over it
-/// calls `done(error, session, stream)` exactly once: without error if the stream can carry another
-/// request (`handback`), else with the reason, after the stream was closed.
+/// Which session it is, `connection` below knows; here are the operations, compiled once for each
+/// type of stream. Owned by its pending operations alone.
 /// Thread safety: shared objects unsafe; the stream's io_context owns it.
-template <class Stream, session Session, class Done>
-class connection final : public live_connection, private wheel_timer {
+template <class Stream>
+class basic_connection : public live_connection, private wheel_timer {
 public:
-    /// Makes a connection and starts it. `arguments` make the session.
-    /// @param received  bytes that came with what was read before
-    template <class... Arguments>
-    static void start(Stream stream, connection_list* listed, std::string received, Done done,
-                      Arguments&&... arguments) {
-        intrusive_ref<connection> const self{new connection{std::move(stream), std::move(done),
-                                                            std::forward<Arguments>(arguments)...}};
-        if (listed != nullptr) listed->push_back(*self);
-        self->begin(std::move(received));
-    }
-
     void shut_down() override {
-        intrusive_ref<connection> const self{this};
+        self_ref const self{this};
         // A stream that waits to go back has nothing left to say.
         if (phase_ == phase::returning) return finish(asio::error::connection_aborted);
-        session_.shut_down(clock::now());
+        say_goodbye(clock::now());
         pump(clock::now());
     }
 
     void cancel() noexcept override {
-        intrusive_ref<connection> const self{this};
+        self_ref const self{this};
         phase_ = phase::over;
         close_stream();
     }
@@ -77,7 +65,46 @@ public:
         if (--references_ == 0) delete this;
     }
 
+protected:
+    explicit basic_connection(Stream stream)
+        : wheel_timer{&basic_connection::expire}, stream_{std::move(stream)},
+          shard_{shard::of(detail::context_of(stream_))} {}
+
+    ~basic_connection() override { shard_.cancel(*this); }
+
+    /// @param cursors        of the session, which must live as long as this
+    /// @param speaks_second  the peer's first bytes are mostly there already
+    void begin(subscriber& cursors, std::string received, bool speaks_second) {
+        if constexpr (detail::readiness_stream<Stream>) {
+            std::error_code ignored;
+            if (!stream_.non_blocking()) stream_.non_blocking(true, ignored);
+        }
+        auto const now = clock::now();
+        cursors_ = &cursors;
+        cursors_->on_ready(&basic_connection::flush_ready, this);
+        // Reading at once then saves a turn of the reactor.
+        if constexpr (detail::readiness_stream<Stream>)
+            if (speaks_second && received.empty()) return read_ready({});
+        if (!received.empty()) feed(received, now);
+        pump(now);
+        read();
+    }
+
+    [[nodiscard]] Stream& stream() noexcept { return stream_; }
+
 private:
+    // The session's, see the concept `session`.
+    virtual void feed(std::span<char> bytes, time_point now) = 0;
+    virtual void end_of_input(time_point now) = 0;
+    virtual void gather(write_batch& batch, time_point now) = 0;
+    virtual void settle(write_batch& batch, std::size_t written, time_point now) = 0;
+    virtual time_point wake(time_point now) = 0;
+    virtual void say_goodbye(time_point now) = 0;
+    [[nodiscard]] virtual session_end end() const noexcept = 0;
+
+    /// The last call: without an error the stream can carry on, else it has been closed.
+    virtual void complete(std::error_code ec) = 0;
+
     enum class phase : std::uint8_t {
         serving,   ///< the session goes on
         returning, ///< the session is done and the stream goes back once no read is pending
@@ -86,46 +113,21 @@ private:
         over,      ///< `done` has been called, or the connection was cancelled
     };
 
-    using self_ref = intrusive_ref<connection>;
+    using self_ref = intrusive_ref<basic_connection>;
 
     // After our side is shut, the peer has this long to read the rest and shut its own.
     static constexpr std::chrono::seconds linger_time{2};
     // Reads in a row from one stream before the others get their turn.
     static constexpr int reads_per_turn = 4;
 
-    template <class... Arguments>
-    connection(Stream stream, Done done, Arguments&&... arguments)
-        : wheel_timer{&connection::expire}, stream_{std::move(stream)},
-          shard_{shard::of(detail::context_of(stream_))}, done_{std::move(done)},
-          session_{std::forward<Arguments>(arguments)...} {}
-
-    ~connection() override { shard_.cancel(*this); }
-
-    void begin(std::string received) {
-        if constexpr (detail::readiness_stream<Stream>) {
-            std::error_code ignored;
-            if (!stream_.non_blocking()) stream_.non_blocking(true, ignored);
-        }
-        auto const now = clock::now();
-        session_.cursors().on_ready(&connection::flush_ready, this);
-        if constexpr (detail::readiness_stream<Stream> &&
-                      requires { requires Session::peer_speaks_first; }) {
-            // Mostly the first bytes are here already; reading at once saves a turn of the reactor.
-            if (received.empty()) return read_ready({});
-        }
-        if (!received.empty()) session_.feed(received, now);
-        pump(now);
-        read();
-    }
-
     static void flush_ready(void* context) noexcept {
-        self_ref const self{static_cast<connection*>(context)};
+        self_ref const self{static_cast<basic_connection*>(context)};
         self->write_some(clock::now());
-        if (self->session_.end() != session_end::none) self->pump(clock::now());
+        if (self->end() != session_end::none) self->pump(clock::now());
     }
 
     static void expire(wheel_timer& timer) noexcept {
-        self_ref const self{static_cast<connection*>(&timer)};
+        self_ref const self{static_cast<basic_connection*>(&timer)};
         if (self->phase_ == phase::serving) self->pump(clock::now());
         else if (self->phase_ != phase::over) self->finish(asio::error::timed_out);
     }
@@ -134,17 +136,16 @@ private:
     /// ends the connection if the session is over; sets the next deadline.
     void pump(time_point now) {
         if (phase_ != phase::serving) return;
-        auto next = session_.wake(now);
+        auto next = wake(now);
         for (;;) {
-            if (session_.end() == session_end::abort)
-                return finish(asio::error::connection_aborted);
+            if (end() == session_end::abort) return finish(asio::error::connection_aborted);
             if (is_writing_) break;
             bool const wrote = write_some(now);
             if (phase_ != phase::serving) return;
-            if (is_writing_ || session_.end() == session_end::none) break;
+            if (is_writing_ || end() == session_end::none) break;
             if (!wrote) return conclude(now);
         }
-        if (is_writing_) next = session_.wake(now);
+        if (is_writing_) next = wake(now);
         if (next != never) shard_.fire_by(*this, next);
     }
 
@@ -157,7 +158,7 @@ private:
 
     bool write_ready(time_point now) {
         auto& batch = shard_.batch();
-        session_.gather(batch, now);
+        gather(batch, now);
         if (batch.empty()) return false;
         std::error_code ec;
         std::size_t written = 0;
@@ -169,7 +170,7 @@ private:
             written = stream_.write_some(pieces.fill(batch), ec);
         }
         auto const is_partial = written < batch.bytes();
-        session_.settle(batch, written, now);
+        settle(batch, written, now);
         if (ec && ec != asio::error::would_block && ec != asio::error::try_again) {
             finish(ec);
         } else if (is_partial) {
@@ -179,10 +180,10 @@ private:
                                    self->set_writing(false);
                                    self->pump(clock::now());
                                });
-            if (auto const next = session_.wake(now); next != never) shard_.fire_by(*this, next);
-        } else if (session_.cursors().is_due()) {
+            if (auto const next = wake(now); next != never) shard_.fire_by(*this, next);
+        } else if (cursors_->is_due()) {
             // More is due than a batch takes; the others come first.
-            session_.cursors().make_ready();
+            cursors_->make_ready();
         }
         return true;
     }
@@ -190,7 +191,7 @@ private:
     bool write_async(time_point now) {
         if (!flight_) flight_ = std::make_unique<flight>();
         auto& batch = flight_->batch;
-        session_.gather(batch, now);
+        gather(batch, now);
         if (batch.empty()) {
             flight_.reset();
             return false;
@@ -200,22 +201,22 @@ private:
                                  [self = self_ref{this}](std::error_code ec, std::size_t written) {
                                      self->end_write(ec, written);
                                  });
-        if (auto const next = session_.wake(now); next != never) shard_.fire_by(*this, next);
+        if (auto const next = wake(now); next != never) shard_.fire_by(*this, next);
         return true;
     }
 
     void end_write(std::error_code ec, std::size_t written) {
         auto const now = clock::now();
         set_writing(false);
-        session_.settle(flight_->batch, written, now);
+        settle(flight_->batch, written, now);
         if (phase_ != phase::serving) return;
         if (ec) return finish(ec);
-        if (!write_some(now) || session_.end() != session_end::none) pump(now);
+        if (!write_some(now) || end() != session_end::none) pump(now);
     }
 
     void set_writing(bool is_writing) noexcept {
         is_writing_ = is_writing;
-        session_.cursors().set_writing(is_writing);
+        cursors_->set_writing(is_writing);
     }
 
     void read() {
@@ -245,7 +246,7 @@ private:
             auto const size = stream_.read_some(asio::buffer(buffer.data(), buffer.size()), ec);
             if (ec == asio::error::would_block || ec == asio::error::try_again) return after_read();
             take(buffer.first(size), ec);
-            if (size < buffer.size() || session_.end() != session_end::none) break;
+            if (size < buffer.size() || end() != session_end::none) break;
         }
         after_read();
     }
@@ -253,10 +254,10 @@ private:
     void take(std::span<char> bytes, std::error_code ec) {
         if (phase_ == phase::over) return;
         auto const now = clock::now();
-        if (phase_ != phase::lingering && !bytes.empty()) session_.feed(bytes, now);
+        if (phase_ != phase::lingering && !bytes.empty()) feed(bytes, now);
         if (!ec || (phase_ == phase::returning && ec == asio::error::operation_aborted)) return;
         if (phase_ == phase::serving && ec == asio::error::eof) {
-            session_.end_of_input(now);
+            end_of_input(now);
             has_input_ended_ = true;
             return;
         }
@@ -271,7 +272,7 @@ private:
 
     /// The session is over and all is written.
     void conclude(time_point now) {
-        if (session_.end() == session_end::handback) {
+        if (end() == session_end::handback) {
             phase_ = phase::returning;
             if (!is_reading_) return give_back();
             // Whoever gets the stream may have a request of it already, and must not wait for more.
@@ -281,8 +282,7 @@ private:
             return;
         }
         // With nothing more to read, closing says the same as shutting our side.
-        if (session_.end() == session_end::finished || has_input_ended_)
-            return finish(asio::error::eof);
+        if (end() == session_end::finished || has_input_ended_) return finish(asio::error::eof);
         std::error_code ec;
         detail::lowest_layer_of(stream_).shutdown(asio::socket_base::shutdown_send, ec);
         if (ec) return finish(asio::error::eof);
@@ -301,7 +301,7 @@ private:
     void give_back() {
         phase_ = phase::over;
         unlink();
-        done_(std::error_code{}, session_, stream_);
+        complete({});
     }
 
     void finish(std::error_code ec) {
@@ -309,13 +309,13 @@ private:
         phase_ = phase::over;
         unlink();
         close_stream();
-        done_(ec, session_, stream_);
+        complete(ec);
     }
 
     void close_stream() noexcept {
         std::error_code ignored;
         detail::lowest_layer_of(stream_).close(ignored);
-        session_.cursors().clear();
+        cursors_->clear();
         shard_.cancel(*this);
     }
 
@@ -343,8 +343,7 @@ private:
 
     Stream stream_;
     shard& shard_;
-    Done done_; // may own what the session refers to, so it goes after it
-    Session session_;
+    subscriber* cursors_ = nullptr;
     std::unique_ptr<flight> flight_;
     std::unique_ptr<std::array<char, async_read_bytes>> input_;
     std::uint32_t references_ = 0;
@@ -352,6 +351,48 @@ private:
     bool is_reading_ = false;
     bool is_writing_ = false;
     bool has_input_ended_ = false;
+};
+
+/// A connection with its session. When the session is over, `done(error, session, stream)` is
+/// called exactly once: without error if the stream can carry another request (`handback`), else
+/// with the reason, after the stream was closed.
+///
+/// A thin shell, because there is one for each session and each way to go on.
+/// Thread safety: shared objects unsafe; the stream's io_context owns it.
+template <class Stream, session Session, class Done>
+class connection final : public basic_connection<Stream> {
+public:
+    /// Makes a connection and starts it. `arguments` make the session.
+    /// @param received  bytes that came with what was read before
+    template <class... Arguments>
+    static void start(Stream stream, connection_list* listed, std::string received, Done done,
+                      Arguments&&... arguments) {
+        intrusive_ref<connection> const self{new connection{std::move(stream), std::move(done),
+                                                            std::forward<Arguments>(arguments)...}};
+        if (listed != nullptr) listed->push_back(*self);
+        constexpr bool speaks_second = requires { requires Session::peer_speaks_first; };
+        self->begin(self->session_.cursors(), std::move(received), speaks_second);
+    }
+
+private:
+    template <class... Arguments>
+    connection(Stream stream, Done done, Arguments&&... arguments)
+        : basic_connection<Stream>{std::move(stream)}, done_{std::move(done)},
+          session_{std::forward<Arguments>(arguments)...} {}
+
+    void feed(std::span<char> bytes, time_point now) override { session_.feed(bytes, now); }
+    void end_of_input(time_point now) override { session_.end_of_input(now); }
+    void gather(write_batch& batch, time_point now) override { session_.gather(batch, now); }
+    void settle(write_batch& batch, std::size_t written, time_point now) override {
+        session_.settle(batch, written, now);
+    }
+    time_point wake(time_point now) override { return session_.wake(now); }
+    void say_goodbye(time_point now) override { session_.shut_down(now); }
+    [[nodiscard]] session_end end() const noexcept override { return session_.end(); }
+    void complete(std::error_code ec) override { done_(ec, session_, this->stream()); }
+
+    Done done_; // may own what the session refers to, so it goes after it
+    Session session_;
 };
 
 } // namespace livetape

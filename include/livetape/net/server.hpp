@@ -21,7 +21,6 @@
 #include <asio/ip/address.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/post.hpp>
-#include <asio/steady_timer.hpp>
 
 #include <livetape/channel/hub.hpp>
 #include <livetape/net/connection.hpp>

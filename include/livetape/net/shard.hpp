@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <span>
 
+#include <asio/basic_waitable_timer.hpp>
 #include <asio/execution_context.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
-#include <asio/steady_timer.hpp>
 
 #include <livetape/channel/dispatcher.hpp>
 #include <livetape/channel/write_batch.hpp>
@@ -17,6 +17,11 @@
 #include <livetape/time.hpp>
 
 namespace livetape {
+
+/// A timer on one io_context. Asio's own `steady_timer` takes any executor, which costs a second of
+/// compile time and an indirection.
+using loop_timer =
+    asio::basic_waitable_timer<clock, asio::wait_traits<clock>, asio::io_context::executor_type>;
 
 /// What the sessions of one io_context share: the dispatcher that wakes them, one timing wheel, one
 /// read buffer and one write batch, so that an idle connection needs none of its own.
@@ -94,7 +99,7 @@ private:
     asio::io_context& context_;
     dispatcher dispatcher_;
     timing_wheel wheel_;
-    asio::steady_timer wheel_clock_;
+    loop_timer wheel_clock_;
     std::uint64_t random_state_;
     bool is_wheel_running_ = false;
     write_batch batch_;

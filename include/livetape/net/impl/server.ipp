@@ -120,8 +120,7 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
     /// Out of descriptors or memory: waiting connections stay in the backlog until there are some.
     void accept_later(acceptor_type& acceptor) {
         errors.count(error::too_many_connections);
-        auto const timer =
-            std::make_shared<asio::steady_timer>(executor, std::chrono::milliseconds{100});
+        auto const timer = std::make_shared<loop_timer>(executor, std::chrono::milliseconds{100});
         timer->async_wait([s = this->shared_from_this(), timer, &acceptor](std::error_code) {
             if (!s->has_stopped) s->accept_on(acceptor);
         });
@@ -293,7 +292,7 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
     std::vector<std::pair<std::string, static_files>> directories;
     std::map<std::string, request_handler, std::less<>> pages;
     std::deque<acceptor_type> acceptors;
-    asio::steady_timer housekeeping;
+    loop_timer housekeeping;
     std::map<asio::ip::address, std::size_t> per_address;
     std::size_t connection_count = 0;
     std::chrono::steady_clock::time_point drain_ends{};
