@@ -56,6 +56,7 @@ enum class error : std::uint8_t {
     unexpected_continuation, ///< a continuation frame with nothing to continue
     expected_continuation,   ///< a new data frame inside a fragmented message
     bad_utf8,                ///< text that is not UTF-8
+    bad_compression,         ///< a compressed message that does not inflate
     bad_close_payload,       ///< a close frame with one byte of payload
     bad_close_code,          ///< a close code that must not be sent
     message_too_large,       ///< a message over the limit
@@ -158,6 +159,8 @@ inline constexpr std::array<error_description, error_count> error_table{{
      "continuation frame outside a message"},
     {"expected_continuation", 400, 1002, protocol_violation, "new message inside a fragmented one"},
     {"bad_utf8", 400, 1007, protocol_violation, "text is not UTF-8"},
+    {"bad_compression", 400, 1007, protocol_violation,
+     "a compressed message must be whole and valid DEFLATE data"},
     {"bad_close_payload", 400, 1002, protocol_violation, "close frame with one byte of payload"},
     {"bad_close_code", 400, 1002, protocol_violation, "close code that must not be sent"},
     {"message_too_large", 413, 1009, limit_exceeded, "message over the size limit"},

@@ -12,6 +12,7 @@
 
 #include <livetape/error.hpp>
 #include <livetape/wire/close_code.hpp>
+#include <livetape/wire/compression.hpp>
 #include <livetape/wire/frame_header.hpp>
 #include <livetape/wire/masking.hpp>
 #include <livetape/wire/parse_status.hpp>
@@ -24,7 +25,7 @@ enum class role : std::uint8_t { server, client };
 
 /// What a peer may make a `message_reader` hold.
 struct message_limits {
-    /// Payload bytes of one message, all fragments together.
+    /// Bytes of one message, all fragments together, after inflating.
     std::size_t message_bytes_max = std::size_t{1} << 20;
 };
 
@@ -35,6 +36,8 @@ struct message_limits {
 /// where it is and handed out at once. Any other frame puts the reader inside it: what arrives is
 /// unmasked, checked and copied as it comes, a control frame's payload to a place of its own since
 /// it may come between two fragments of a message. That state is on the heap, only while needed.
+/// A compressed message is inflated as it comes, a few KiB at a time, so that one that inflates to
+/// more than the limit fails before it takes more memory than that.
 ///
 /// Thread safety: distinct objects safe; shared objects unsafe.
 class message_reader {
@@ -61,6 +64,10 @@ public:
     explicit message_reader(role side, message_limits limits = {}) noexcept
         : limits_{limits}, side_{side} {}
 
+    /// Takes compressed messages from now on (RFC 7692 §6); before, RSV1 is an error. `codec` must
+    /// outlive the reader.
+    void set_compression(message_codec& codec) noexcept { codec_ = &codec; }
+
     /// Takes bytes from the front of `input`, unmasking in place, until one item is complete.
     ///
     /// Call it until the kind is `none`: then all input has been taken, none of it is needed any
@@ -82,10 +89,15 @@ private:
         opcode message_opcode = opcode::text;
         bool is_in_frame = false;
         bool is_in_message = false; // a data frame has begun and the final one has not ended
+        bool is_compressed = false;
     };
 
     /// A finished message's buffer over this size is not kept for the next one.
     static constexpr std::size_t kept_bytes_max = std::size_t{16} << 10;
+
+    /// Inflated bytes between two looks at the limit and at the text: what stays in the first
+    /// cache.
+    static constexpr std::size_t inflated_bytes_at_once = std::size_t{4} << 10;
 
     [[nodiscard]] bool is_in_frame() const noexcept { return progress_ && progress_->is_in_frame; }
     [[nodiscard]] bool is_in_message() const noexcept {
@@ -98,9 +110,11 @@ private:
     item take_whole_frame(frame_header const& header, std::span<char>& input) noexcept;
     void begin_frame(frame_header const& header);
     item continue_frame(std::span<char>& input);
+    error take_message_bytes(std::string_view piece);
+    error inflate(std::string_view piece, bool ends_message);
     item finish_message() noexcept;
     item finish_control(opcode code, std::string_view payload) noexcept;
-    static void append(progress& to, std::string_view bytes, std::size_t message_bytes_max);
+    void append(std::string_view bytes, std::size_t size_possible);
 
     item fail(error failure) noexcept {
         has_ended_ = true;
@@ -113,6 +127,7 @@ private:
 
     message_limits limits_;
     std::unique_ptr<progress> progress_;
+    message_codec* codec_ = nullptr;
     std::array<char, header_bytes_max> header_{}; // the front of a header that came in pieces
     std::uint8_t header_bytes_ = 0;
     role side_;
@@ -136,8 +151,9 @@ inline message_reader::item message_reader::next(std::span<char>& input) {
                 return {};
             }
             if (auto const e = check_frame(header); e != error::none) return fail(e);
-            bool const is_whole_item = is_control(header.opcode) ||
-                                       (header.is_final && header.opcode != opcode::continuation);
+            bool const is_whole_item =
+                is_control(header.opcode) || (header.is_final && header.reserved_bits == 0 &&
+                                              header.opcode != opcode::continuation);
             if (is_whole_item && header.payload_bytes <= input.size())
                 return take_whole_frame(header, input);
             begin_frame(header);
@@ -155,8 +171,10 @@ inline void message_reader::release_finished_message() noexcept {
 /// Parses a header from what was kept of it and the input, and takes its bytes from the input.
 inline header_result message_reader::take_header(std::span<char>& input,
                                                  frame_header& header) noexcept {
+    // RFC 7692 §6: RSV1 is set on the first frame of a compressed message and nowhere else.
+    auto const allowed_bits = codec_ == nullptr ? std::uint8_t{0} : reserved_bit_1;
     if (header_bytes_ == 0) {
-        auto const result = parse_header({input.data(), input.size()}, header);
+        auto const result = parse_header({input.data(), input.size()}, header, allowed_bits);
         if (result.status == parse_status::done) {
             input = input.subspan(result.header_bytes);
             return result;
@@ -166,7 +184,7 @@ inline header_result message_reader::take_header(std::span<char>& input,
     std::size_t const kept = header_bytes_;
     std::size_t const taken = std::min(header_.size() - kept, input.size());
     if (taken > 0) std::memcpy(header_.data() + kept, input.data(), taken);
-    auto const result = parse_header({header_.data(), kept + taken}, header);
+    auto const result = parse_header({header_.data(), kept + taken}, header, allowed_bits);
     if (result.status == parse_status::done) {
         input = input.subspan(result.header_bytes - kept);
         header_bytes_ = 0;
@@ -186,6 +204,8 @@ inline error message_reader::check_frame(frame_header const& header) const noexc
     bool const continues = header.opcode == opcode::continuation;
     if (continues && !is_in_message()) return error::unexpected_continuation;
     if (!continues && is_in_message()) return error::expected_continuation;
+    // How much a compressed frame comes to is known when it has been inflated.
+    if (continues ? progress_->is_compressed : header.reserved_bits != 0) return error::none;
     std::uint64_t const bytes_before = is_in_message() ? progress_->message.size() : 0;
     if (header.payload_bytes > limits_.message_bytes_max - bytes_before)
         return error::message_too_large;
@@ -218,6 +238,7 @@ inline void message_reader::begin_frame(frame_header const& header) {
         p.message_opcode = header.opcode;
         p.utf8 = {};
         p.is_in_message = true;
+        p.is_compressed = header.reserved_bits != 0;
     }
 }
 
@@ -231,15 +252,12 @@ inline message_reader::item message_reader::continue_frame(std::span<char>& inpu
     p.mask_phase = static_cast<std::uint8_t>((p.mask_phase + bytes.size()) % 4);
     std::string_view const piece{bytes.data(), bytes.size()};
 
+    p.frame_bytes_left -= piece.size();
     if (is_control(p.frame.opcode)) {
         p.control_bytes = static_cast<std::uint8_t>(
             p.control_bytes + piece.copy(p.control.data() + p.control_bytes, piece.size()));
-        p.frame_bytes_left -= piece.size();
-    } else {
-        // §8.1 as early as can be: text that cannot become valid is not waited for.
-        if (p.message_opcode == opcode::text && !p.utf8.feed(piece)) return fail(error::bad_utf8);
-        append(p, piece, limits_.message_bytes_max);
-        p.frame_bytes_left -= piece.size();
+    } else if (auto const e = take_message_bytes(piece); e != error::none) {
+        return fail(e);
     }
     if (p.frame_bytes_left > 0) return {};
 
@@ -247,6 +265,36 @@ inline message_reader::item message_reader::continue_frame(std::span<char>& inpu
     if (is_control(p.frame.opcode))
         return finish_control(p.frame.opcode, {p.control.data(), p.control_bytes});
     return p.frame.is_final ? finish_message() : item{};
+}
+
+/// The next bytes of a message, `frame_bytes_left` behind them in their frame.
+inline error message_reader::take_message_bytes(std::string_view piece) {
+    auto& p = *progress_;
+    if (p.is_compressed) return inflate(piece, p.frame.is_final && p.frame_bytes_left == 0);
+    // §8.1 as early as can be: text that cannot become valid is not waited for.
+    if (p.message_opcode == opcode::text && !p.utf8.feed(piece)) return error::bad_utf8;
+    append(piece, p.frame.is_final ? p.message.size() + piece.size() +
+                                         static_cast<std::size_t>(p.frame_bytes_left)
+                                   : limits_.message_bytes_max);
+    return error::none;
+}
+
+/// Inflates by way of a small buffer, so that the message grows by what is there; a message over
+/// the limit fails one byte past it.
+inline error message_reader::inflate(std::string_view piece, bool ends_message) {
+    auto& p = *progress_;
+    std::array<char, inflated_bytes_at_once> buffer;
+    for (;;) {
+        std::size_t const room = limits_.message_bytes_max - p.message.size();
+        auto const out = std::span{buffer}.first(room < buffer.size() ? room + 1 : buffer.size());
+        auto const result = codec_->inflate(piece, ends_message, out);
+        if (result.failure != error::none) return result.failure;
+        if (result.bytes > room) return error::message_too_large;
+        std::string_view const bytes{buffer.data(), result.bytes};
+        if (p.message_opcode == opcode::text && !p.utf8.feed(bytes)) return error::bad_utf8;
+        append(bytes, limits_.message_bytes_max);
+        if (!result.has_more) return error::none;
+    }
 }
 
 inline message_reader::item message_reader::finish_message() noexcept {
@@ -270,18 +318,13 @@ inline message_reader::item message_reader::finish_control(opcode code,
             .failure = error::none};
 }
 
-/// Adds to the message; `frame_bytes_left` still counts `bytes`. Capacity doubles, but not past
-/// what the message can come to: the rest of its final frame, or the limit.
-inline void message_reader::append(progress& to, std::string_view bytes,
-                                   std::size_t message_bytes_max) {
-    auto& message = to.message;
+/// Adds to the message. Capacity doubles, but not past what the message can come to.
+inline void message_reader::append(std::string_view bytes, std::size_t size_possible) {
+    auto& message = progress_->message;
     std::size_t const needed = message.size() + bytes.size();
     if (needed > message.capacity()) {
-        std::size_t const possible =
-            to.frame.is_final ? message.size() + static_cast<std::size_t>(to.frame_bytes_left)
-                              : message_bytes_max;
         std::size_t const doubled = std::max<std::size_t>(2 * message.capacity(), 64);
-        message.reserve(std::max(needed, std::min(doubled, possible)));
+        message.reserve(std::max(needed, std::min(doubled, size_possible)));
     }
     message.insert(message.end(), bytes.begin(), bytes.end());
 }

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <livetape/error.hpp>
+#include <livetape/wire/extension.hpp>
+
+namespace livetape::websocket {
+
+/// Compresses single messages, each on its own, so that many connections can send the same bytes.
+/// Lives until the program ends: what it made may outlive whoever asked for it.
+/// Thread safety: shared objects safe.
+class shared_compressor {
+public:
+    /// The same as `message_codec::deflate`, and depends on nothing but the message.
+    [[nodiscard]] virtual bool deflate(std::string_view message, std::string& out) const = 0;
+
+protected:
+    ~shared_compressor() = default;
+};
+
+/// Inflates and compresses the messages of one connection, as negotiated: what a machine that sends
+/// or receives needs to know of an extension like permessage-deflate (RFC 7692), and no more.
+/// Thread safety: distinct objects safe; shared objects unsafe.
+class message_codec {
+public:
+    struct inflated {
+        std::size_t bytes = 0; ///< written to the front of `out`
+        /// There may be more than fitted into `out`: call again with what is left of the input.
+        bool has_more = false;
+        error failure = error::none; ///< error::bad_compression or error::internal_error
+    };
+
+    message_codec() = default;
+    message_codec(message_codec const&) = delete;
+    message_codec& operator=(message_codec const&) = delete;
+    virtual ~message_codec() = default;
+
+    /// Inflates the next piece of a compressed message, whatever the frames that it came in.
+    ///
+    /// @param input         taken from the front; empty once `has_more` is false
+    /// @param ends_message  the message ends with this input; once `has_more` is false, the next
+    ///                      call begins the next message
+    /// @param out           at least one byte; the caller bounds the memory by calling again only
+    ///                      while it has room
+    /// After a failure the connection is of no use any more.
+    [[nodiscard]] virtual inflated inflate(std::string_view& input, bool ends_message,
+                                           std::span<char> out) = 0;
+
+    /// Appends the compressed form of a whole message to `out`. The sender must send it, in order,
+    /// in one or more frames, the first with RSV1 set (RFC 7692 §6).
+    /// @return false, with `out` as it was, if the message goes plain: it is too small to gain
+    [[nodiscard]] virtual bool deflate(std::string_view message, std::string& out) = 0;
+
+    /// What makes the same bytes as `deflate` for every connection with these parameters; null if
+    /// what this connection sends depends on what it sent before.
+    [[nodiscard]] virtual shared_compressor const* shared() const noexcept { return nullptr; }
+};
+
+/// A message compression that endpoints may agree on in the opening handshake: their options share
+/// one object. `permessage_deflate` (wire/deflate.hpp) is one; without any, nothing links zlib.
+/// Thread safety: shared objects safe.
+class compression {
+public:
+    /// A server's answer to the extensions that a client offers.
+    struct answer {
+        std::unique_ptr<message_codec> codec; ///< null: declined, and nothing is sent
+        std::string extension;                ///< the value of `Sec-WebSocket-Extensions`
+    };
+
+    /// A client's judgement of what a server accepted.
+    struct verdict {
+        error failure = error::none;          ///< error::bad_extension: fail the handshake
+        std::unique_ptr<message_codec> codec; ///< null: the server declined
+    };
+
+    virtual ~compression() = default;
+
+    /// For a server: takes the first offer that it can keep (RFC 7692 §5).
+    /// @param offers  all extensions of the request, in the client's order of preference
+    [[nodiscard]] virtual answer accept(std::span<extension const> offers) const = 0;
+
+    /// For a client: the value of `Sec-WebSocket-Extensions` to send.
+    [[nodiscard]] virtual std::string offer() const = 0;
+
+    /// For a client that sent `offer()`: judges the response.
+    /// @param accepted  all extensions of the response; none but the one offered may be there
+    [[nodiscard]] virtual verdict confirm(std::span<extension const> accepted) const = 0;
+};
+
+} // namespace livetape::websocket
