@@ -319,7 +319,9 @@ struct websocket_inbox {
 
 /// Reads with the library's reader in the client's role; nothing may be left or broken, but for a
 /// frame that has not arrived in whole.
-inline websocket_inbox read_websocket(std::string_view bytes) {
+/// @param codec  the client's, if compression was agreed on
+inline websocket_inbox read_websocket(std::string_view bytes,
+                                      websocket::message_codec* codec = nullptr) {
     websocket_inbox inbox;
     inbox.handshake = take_head(bytes);
     if (inbox.handshake.status != 101) {
@@ -329,6 +331,7 @@ inline websocket_inbox read_websocket(std::string_view bytes) {
     std::vector<char> block(bytes.begin(), bytes.end());
     std::span<char> input{block};
     websocket::message_reader reader{websocket::role::client, {std::size_t{1} << 30}};
+    if (codec != nullptr) reader.set_compression(*codec);
     for (;;) {
         using kind = websocket::message_reader::item_kind;
         auto const item = reader.next(input);

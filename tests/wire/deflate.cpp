@@ -164,7 +164,10 @@ TEST_CASE("wire/deflate: compresses as the example [RFC 7692 §7.2.3.1, §7.2.3.
     out.clear();
     REQUIRE(codec->deflate("Hello", out));
     CHECK(out == from_hex("f2 00 11 00 00"));
-    CHECK(codec->shared() == nullptr);
+    REQUIRE(codec->shared() != nullptr);
+    out.clear();
+    REQUIRE(codec->shared()->deflate("HelloHelloHello", out));
+    CHECK(inflate_all(*receiver(), out).text == "HelloHelloHello");
 }
 
 TEST_CASE("wire/deflate: fails what is corrupt, truncated or refers too far back [RFC 7692 §6.2]") {
@@ -280,7 +283,10 @@ TEST_CASE("wire/deflate: a server without context shares its bytes, for two wind
     permessage_deflate const faster{{.compression_level = 1}};
     CHECK(faster.accept(extensions("permessage-deflate")).codec->shared() != wide);
     permessage_deflate const alone{{.server_no_context_takeover = false}};
-    CHECK(alone.accept(extensions("permessage-deflate")).codec->shared() == nullptr);
+    CHECK(alone.accept(extensions("permessage-deflate")).codec->shared() == wide);
+    for (std::string const bits : {"9", "10", "14"})
+        CHECK(alone.accept(extensions("permessage-deflate; server_max_window_bits=" + bits))
+                  .codec->shared() == narrow);
 }
 
 TEST_CASE("wire/deflate: a client fails what it did not ask for [RFC 7692 §7.1]") {

@@ -19,16 +19,20 @@ concept encoder = requires(event_view const& event, std::string& out) {
     { E::overhead(event) } -> std::convertible_to<std::size_t>;
 };
 
-/// An encoder as a value: its address names the encoding within a segment.
+/// An encoder as a value: its address names the encoding within a segment, so it lives as long as
+/// any segment does, which is in practice until the program ends.
 struct encoding {
-    void (*encode)(event_view const& event, std::string& out);
+    void (*append)(event_view const& event, std::string& out, void const* settings);
     std::size_t (*overhead)(event_view const& event);
+    void const* settings = nullptr; ///< handed to `append`; lives as long as this does
+
+    void encode(event_view const& event, std::string& out) const { append(event, out, settings); }
 };
 
 /// The one `encoding` of an encoder type in the whole program.
 template <encoder E>
 inline constexpr encoding encoding_of{
-    [](event_view const& event, std::string& out) { E::encode(event, out); },
+    [](event_view const& event, std::string& out, void const*) { E::encode(event, out); },
     [](event_view const& event) -> std::size_t { return E::overhead(event); }};
 
 } // namespace livetape

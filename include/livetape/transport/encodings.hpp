@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -54,11 +55,13 @@ inline void append_envelope(std::string& out, event_view const& event) {
 namespace detail {
 
 /// Puts the header of an unmasked final frame before the payload that `out` ends with.
-inline void frame_in_place(std::string& out, std::size_t payload_begin, websocket::opcode code) {
+inline void frame_in_place(std::string& out, std::size_t payload_begin, websocket::opcode code,
+                           std::uint8_t reserved_bits = 0) {
     std::array<char, websocket::header_bytes_max> bytes;
     websocket::frame_header header;
     header.opcode = code;
     header.is_final = true;
+    header.reserved_bits = reserved_bits;
     header.payload_bytes = out.size() - payload_begin;
     auto const size = websocket::write_header(header, bytes);
     out.insert(payload_begin, bytes.data(), size);

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 
 #include <livetape/channel/hub.hpp>
 #include <livetape/error.hpp>
+#include <livetape/wire/compression.hpp>
 #include <livetape/wire/origin.hpp>
 #include <livetape/wire/request_head.hpp>
 #include <livetape/wire/response.hpp>
@@ -78,6 +80,11 @@ struct live_options {
     /// Whether a channel that a client names is created if the hub does not have it. Closed by
     /// default, because a stranger could fill the hub.
     bool clients_may_create_channels = false;
+
+    /// What WebSocket clients may agree on to compress messages, such as
+    /// `std::make_shared<livetape::websocket::permessage_deflate>()` of wire/deflate.hpp. None by
+    /// default: it costs the memory and the time that it says there, and the program links zlib.
+    std::shared_ptr<websocket::compression const> compression{};
 
     /// Whose pages may connect, besides those of the server's own origin.
     http::origin_policy origins{};

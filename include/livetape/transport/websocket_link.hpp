@@ -3,17 +3,21 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <livetape/error.hpp>
 #include <livetape/time.hpp>
+#include <livetape/transport/encodings.hpp>
 #include <livetape/transport/endpoint.hpp>
 #include <livetape/transport/outbox.hpp>
 #include <livetape/transport/session.hpp>
 #include <livetape/wire/close_code.hpp>
+#include <livetape/wire/compression.hpp>
 #include <livetape/wire/frame_header.hpp>
 #include <livetape/wire/handshake.hpp>
 #include <livetape/wire/message_reader.hpp>
@@ -41,8 +45,7 @@ public:
             detail = {};
         }
         if (refused == error::none) {
-            websocket::append_accept(out.lane(), head,
-                                     websocket::choose_subprotocol(head, subprotocols));
+            accept(head, subprotocols);
             return;
         }
         state_ = state::ended;
@@ -87,9 +90,20 @@ public:
         }
     }
 
-    /// Appends a message of our own to the replies.
+    /// Appends a message of our own to the replies, compressed if that was agreed on and gains.
     void send(websocket::opcode code, std::string_view payload) {
-        if (is_open()) websocket::append_frame(out.lane(), code, payload);
+        if (!is_open()) return;
+        auto& lane = out.lane();
+        auto const begin = lane.size();
+        if (deflate(payload, lane))
+            detail::frame_in_place(lane, begin, code, websocket::reserved_bit_1);
+        else websocket::append_frame(lane, code, payload);
+    }
+
+    /// What compresses messages for this connection and others alike, null if nothing does. From
+    /// now on every message is compressed alone, so that those that others share may go between.
+    [[nodiscard]] websocket::shared_compressor const* share_messages() noexcept {
+        return shared_ = codec_ ? codec_->shared() : nullptr;
     }
 
     /// Starts the closing handshake because of an error, which is counted.
@@ -143,6 +157,25 @@ public:
 private:
     enum class state : std::uint8_t { open, closing, closed, ended, aborted };
 
+    void accept(http::request_head const& head, std::span<std::string_view const> subprotocols) {
+        std::vector<http::header_field> fields;
+        websocket::compression::answer agreed;
+        if (auto const& compression = endpoint_.options().compression)
+            agreed = compression->accept(websocket::offered_extensions(head));
+        if (agreed.codec) {
+            codec_ = std::move(agreed.codec);
+            reader_.set_compression(*codec_);
+            fields.push_back({"Sec-WebSocket-Extensions", agreed.extension});
+        }
+        websocket::append_accept(out.lane(), head,
+                                 websocket::choose_subprotocol(head, subprotocols), fields);
+    }
+
+    [[nodiscard]] bool deflate(std::string_view message, std::string& to) {
+        if (shared_ != nullptr) return shared_->deflate(message, to);
+        return codec_ != nullptr && codec_->deflate(message, to);
+    }
+
     /// RFC 6455 §5.5.1: the answer to a close echoes its code, unless we sent ours before.
     void answer_close(std::uint16_t code) {
         if (is_open()) {
@@ -170,6 +203,8 @@ private:
     }
 
     live_endpoint& endpoint_;
+    std::unique_ptr<websocket::message_codec> codec_; ///< null: messages go plain
+    websocket::shared_compressor const* shared_ = nullptr;
     websocket::message_reader reader_;
     time_point last_received_;
     time_point last_ping_{};

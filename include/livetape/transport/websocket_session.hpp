@@ -6,7 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include <livetape/channel/encoding.hpp>
 #include <livetape/transport/client_request.hpp>
+#include <livetape/transport/compressed_encodings.hpp>
 #include <livetape/transport/encodings.hpp>
 #include <livetape/transport/session.hpp>
 #include <livetape/transport/subscription_protocol.hpp>
@@ -88,7 +90,16 @@ private:
     void reply(std::string_view json) { link_.send(websocket::opcode::text, json); }
     void reply_error(error what, std::string_view detail, std::string_view id);
 
+    [[nodiscard]] static encoding const& choose_format(websocket_link& link, bool is_raw) {
+        if (auto const* const shared = link.share_messages()) {
+            auto const& compressed = compressed_encodings::of(*shared);
+            return is_raw ? compressed.raw : compressed.json;
+        }
+        return is_raw ? encoding_of<websocket_raw_encoder> : encoding_of<websocket_json_encoder>;
+    }
+
     websocket_link link_;
+    encoding const& format_;
     subscriber cursors_;
     std::string identity_;
     std::vector<command> deferred_;

@@ -56,8 +56,9 @@ public:
     /// @return false, with `out` as it was, if the message goes plain: it is too small to gain
     [[nodiscard]] virtual bool deflate(std::string_view message, std::string& out) = 0;
 
-    /// What makes the same bytes as `deflate` for every connection with these parameters; null if
-    /// what this connection sends depends on what it sent before.
+    /// What makes messages that this connection's peer and others alike can inflate; null if there
+    /// is no such thing. A connection that sends any of those sends nothing that `deflate` made,
+    /// which may depend on what it made before.
     [[nodiscard]] virtual shared_compressor const* shared() const noexcept { return nullptr; }
 };
 

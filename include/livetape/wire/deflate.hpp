@@ -242,24 +242,31 @@ public:
         bool is_peer_context_kept = false;
     };
 
-    deflate_codec(sides const& agreed, deflate_pool const* pool, deflate_settings const& settings)
-        : pool_{pool}, settings_{settings}, agreed_{agreed} {}
+    /// @param pool  with the settings of this connection; null: the codec only inflates
+    deflate_codec(sides const& agreed, deflate_pool const* pool)
+        : pool_{pool}, shared_{pool}, agreed_{agreed} {
+        // A peer must not cause another form of every event by the window that it asks for.
+        if (pool == nullptr || pool->settings().window_bits == window_bits_max) return;
+        auto narrowest = pool->settings();
+        narrowest.window_bits = window_bits_deflatable_min;
+        if (agreed.is_own_context_kept) shared_ = &deflate_pool::of(narrowest);
+    }
 
     [[nodiscard]] inflated inflate(std::string_view& input, bool ends_message,
                                    std::span<char> out) override;
 
     [[nodiscard]] bool deflate(std::string_view message, std::string& out) override {
-        if (pool_ != nullptr) return pool_->deflate(message, out);
-        if (!agreed_.is_own_context_kept || message.empty() ||
-            message.size() < settings_.threshold_bytes)
-            return false;
-        if (!deflater_) deflater_ = std::make_unique<deflate_stream>(settings_);
+        if (pool_ == nullptr) return false;
+        if (!agreed_.is_own_context_kept) return pool_->deflate(message, out);
+        auto const& settings = pool_->settings();
+        if (message.empty() || message.size() < settings.threshold_bytes) return false;
+        if (!deflater_) deflater_ = std::make_unique<deflate_stream>(settings);
         if (!deflater_->is_good()) return false;
         deflater_->append_message(message, out);
         return true;
     }
 
-    [[nodiscard]] shared_compressor const* shared() const noexcept override { return pool_; }
+    [[nodiscard]] shared_compressor const* shared() const noexcept override { return shared_; }
 
 private:
     inflated finish_message(std::size_t bytes) {
@@ -271,10 +278,10 @@ private:
         return {bytes, false, is_whole ? error::none : error::bad_compression};
     }
 
-    deflate_pool const* pool_; ///< null if the context is kept, or nothing is compressed
+    deflate_pool const* pool_;
+    deflate_pool const* shared_;
     std::unique_ptr<deflate_stream> deflater_;
     std::unique_ptr<inflate_stream> inflater_;
-    deflate_settings settings_;
     sides agreed_;
     std::uint8_t tail_bytes_given_ = 0; ///< of the tail of the message that is being inflated
     bool has_begun_ = false;            ///< a byte of the message has come
@@ -398,12 +405,10 @@ permessage_deflate::make_codec(deflate_parameters const& agreed, bool is_server)
     detail::deflate_settings const settings{sides.own_window_bits, options_.memory_level,
                                             options_.compression_level, options_.threshold_bytes};
     // §7.1.2: a window of 8 bits must not be exceeded, and zlib would.
-    bool const is_compressing = sides.own_window_bits >= window_bits_deflatable_min;
-    if (!is_compressing) sides.is_own_context_kept = false;
-    auto const* const pool = is_compressing && !sides.is_own_context_kept
-                                 ? &detail::deflate_pool::of(settings)
-                                 : nullptr;
-    return std::make_unique<detail::deflate_codec>(sides, pool, settings);
+    auto const* const pool = sides.own_window_bits < window_bits_deflatable_min
+                                 ? nullptr
+                                 : &detail::deflate_pool::of(settings);
+    return std::make_unique<detail::deflate_codec>(sides, pool);
 }
 
 } // namespace livetape::websocket

@@ -150,6 +150,16 @@ choose_subprotocol(http::request_head const& head,
     return {};
 }
 
+/// The extensions that a client offers, in its order of preference (RFC 6455 §9.1). Names are views
+/// into the head.
+/// @param head  a request that `check_handshake` found right
+[[nodiscard]] inline std::vector<extension> offered_extensions(http::request_head const& head) {
+    std::vector<extension> offered;
+    detail::all_lines(head, "Sec-WebSocket-Extensions",
+                      [&offered](auto value) { return parse_extensions(value, offered); });
+    return offered;
+}
+
 /// Appends the whole response that accepts a handshake (RFC 6455 §4.2.2), status 101.
 ///
 /// @param head         a request that `check_handshake` found right

@@ -48,7 +48,8 @@ inline websocket_session::websocket_session(session_context const& context,
                                             detail::websocket_opening&& opening)
     : link_{context, head, opening.refused.what, opening.refused.detail,
             opening.is_raw ? std::span<std::string_view const>{} : detail::json_subprotocols},
-      cursors_{context.wakes}, identity_{std::move(opening.identity)}, is_raw_{opening.is_raw} {
+      format_{choose_format(link_, opening.is_raw)}, cursors_{context.wakes},
+      identity_{std::move(opening.identity)}, is_raw_{opening.is_raw} {
     if (!link_.is_open()) return;
     auto const& request = opening.request;
     for (auto const& channel : request.channels()) {
@@ -105,10 +106,8 @@ inline refusal_reason websocket_session::subscribe_to(std::string_view channel,
                                                       std::string_view id) {
     opened_cursor opened;
     subscription* added = nullptr;
-    auto const& format =
-        is_raw_ ? encoding_of<websocket_raw_encoder> : encoding_of<websocket_json_encoder>;
-    if (auto refused =
-            subscribe(link_.endpoint(), identity_, cursors_, channel, start, format, opened, added))
+    if (auto refused = subscribe(link_.endpoint(), identity_, cursors_, channel, start, format_,
+                                 opened, added))
         return refused;
     if (is_raw_) return opened.missed ? refusal_reason{error::gap} : refusal_reason{};
     std::string json;
