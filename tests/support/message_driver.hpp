@@ -64,6 +64,41 @@ inline void feed(websocket::message_reader& reader, std::string_view bytes, rece
     if (!input.empty()) items.push_back({item_kind::none, "left in the input"});
 }
 
+/// Puts the pieces that a reader gives together to messages; each must come in its turn.
+class piece_joiner {
+public:
+    /// Feeds bytes, as `feed` does, and adds whole messages and other items to `items`.
+    void feed(websocket::message_reader& reader, std::string_view bytes, received_items& items) {
+        std::vector<char> block(bytes.begin(), bytes.end());
+        std::span<char> input{block};
+        for (;;) {
+            auto const item = reader.next(input);
+            if (item.kind == item_kind::none) break;
+            if (item.kind == item_kind::text || item.kind == item_kind::binary) {
+                if (item.is_first != !is_in_message_) items.push_back({item_kind::none, "no turn"});
+                if (item.payload.empty() && !item.is_final)
+                    items.push_back({item_kind::none, "empty piece"});
+                is_in_message_ = !item.is_final;
+                joined_ += item.payload;
+                largest_ = std::max(largest_, item.payload.size());
+                if (item.is_final) items.push_back({item.kind, std::exchange(joined_, {})});
+            } else {
+                items.push_back(
+                    {item.kind, std::string{item.payload}, item.close_code, item.failure});
+            }
+        }
+        if (!input.empty()) items.push_back({item_kind::none, "left in the input"});
+    }
+
+    [[nodiscard]] std::size_t largest_piece() const noexcept { return largest_; }
+    [[nodiscard]] std::string_view joined() const noexcept { return joined_; }
+
+private:
+    std::string joined_;
+    std::size_t largest_ = 0;
+    bool is_in_message_ = false;
+};
+
 /// Feeds bytes in pieces of `piece_bytes` to a fresh reader.
 inline received_items read_in_pieces(websocket::role side, std::string_view bytes,
                                      std::size_t piece_bytes,

@@ -471,6 +471,23 @@ TEST_CASE("wire/deflate: reads what any peer sends, however it is cut [RFC 7692 
             rest.remove_prefix(size);
         }
         CHECK(items == expected);
+
+        // The same connection again, received in pieces.
+        auto const again = side == role::server
+                               ? ours.accept(extensions("permessage-deflate" + agreed)).codec
+                               : ours.confirm(extensions(response)).codec;
+        message_reader in_pieces{side};
+        in_pieces.set_compression(*again);
+        in_pieces.give_pieces();
+        piece_joiner joiner;
+        items.clear();
+        rest = bytes;
+        while (!rest.empty()) {
+            auto const size = std::min<std::size_t>(rest.size(), 1 + random() % 3000);
+            joiner.feed(in_pieces, rest.substr(0, size), items);
+            rest.remove_prefix(size);
+        }
+        CHECK(items == expected);
     }
 }
 
@@ -530,6 +547,26 @@ TEST_CASE("wire/deflate: a reader stops a bomb before it takes memory [RFC 6455 
         received_items items;
         feed(reader, frame(role::server, code, bytes, true, true), items);
         CHECK(items == received_items{failed(error::message_too_large)});
+    }
+}
+
+TEST_CASE("wire/deflate: a large message comes in pieces of bounded size, or fails on its way") {
+    auto const sender = permessage_deflate{}.accept(extensions("permessage-deflate")).codec;
+    std::string const message(std::size_t{1} << 20, 'x');
+    std::string bytes;
+    REQUIRE(sender->deflate(message, bytes));
+    for (std::size_t const limit : {message.size(), message.size() - 1}) {
+        auto const codec = receiver();
+        message_reader reader{role::server, {limit}};
+        reader.set_compression(*codec);
+        reader.give_pieces();
+        piece_joiner joiner;
+        received_items items;
+        joiner.feed(reader, frame(role::server, opcode::text, bytes, true, true), items);
+        CHECK(items == received_items{limit == message.size() ? text(message)
+                                                              : failed(error::message_too_large)});
+        CHECK(joiner.largest_piece() <= 16 * 1024);
+        CHECK(joiner.joined().size() <= limit);
     }
 }
 

@@ -345,4 +345,137 @@ TEST_CASE("wire/message_reader: damaged bytes give the same items however they a
     }
 }
 
+TEST_CASE("wire/message_reader: gives a message in pieces as it comes, where it lies") {
+    message_reader reader{role::server};
+    reader.give_pieces();
+    auto bytes = frame(role::server, opcode::text, "abc", false) +
+                 frame(role::server, opcode::ping, "between") +
+                 frame(role::server, opcode::continuation, "", false) +
+                 frame(role::server, opcode::continuation, "defg", true) +
+                 frame(role::server, opcode::binary, "whole", true) +
+                 frame(role::server, opcode::binary, "", true) +
+                 frame(role::server, opcode::text, "x", false) +
+                 frame(role::server, opcode::continuation, "", true);
+    struct expected_item {
+        item_kind kind;
+        std::string_view payload;
+        bool is_first;
+        bool is_final;
+    };
+    expected_item const expected[] = {
+        {item_kind::text, "abc", true, false},  {item_kind::ping, "between", true, true},
+        {item_kind::text, "defg", false, true}, {item_kind::binary, "whole", true, true},
+        {item_kind::binary, "", true, true},    {item_kind::text, "x", true, false},
+        {item_kind::text, "", false, true},
+    };
+    std::span<char> input{bytes};
+    for (auto const& e : expected) {
+        auto const item = reader.next(input);
+        CAPTURE(e.payload);
+        CHECK(item.kind == e.kind);
+        CHECK(item.payload == e.payload);
+        CHECK(item.is_first == e.is_first);
+        CHECK(item.is_final == e.is_final);
+        if (!item.payload.empty()) CHECK(item.payload.data() >= bytes.data());
+        if (!item.payload.empty()) CHECK(item.payload.data() < bytes.data() + bytes.size());
+    }
+    CHECK(reader.next(input).kind == item_kind::none);
+}
+
+TEST_CASE("wire/message_reader: pieces joined are the messages, however the input is cut") {
+    for (std::uint32_t seed = 1; seed <= 200; ++seed) {
+        CAPTURE(seed);
+        std::mt19937 random{seed};
+        auto const side = random() % 2 == 0 ? role::server : role::client;
+        std::string bytes;
+        received_items expected;
+        for (int i = 0; i < 8; ++i) {
+            std::string message;
+            auto const count = random() % 200;
+            for (std::size_t j = 0; j < count; ++j) message += random() % 2 == 0 ? "a" : "\u00e9";
+            std::string_view rest = message;
+            auto code = random() % 2 == 0 ? opcode::text : opcode::binary;
+            expected.push_back(code == opcode::text ? text(message) : binary(message));
+            for (bool is_final = false; !is_final; code = opcode::continuation) {
+                auto const size = random() % (rest.size() + 1);
+                is_final = size == rest.size();
+                bytes += frame(side, code, rest.substr(0, size), is_final);
+                rest.remove_prefix(size);
+            }
+        }
+        message_reader reader{side};
+        reader.give_pieces();
+        piece_joiner joiner;
+        received_items items;
+        for (std::string_view rest = bytes; !rest.empty();) {
+            auto const size = std::min<std::size_t>(rest.size(), 1 + random() % 100);
+            joiner.feed(reader, rest.substr(0, size), items);
+            rest.remove_prefix(size);
+        }
+        CHECK(items == expected);
+    }
+}
+
+TEST_CASE("wire/message_reader: pieces are checked as whole messages are [RFC 6455 §8.1]") {
+    auto const read = [](std::string const& bytes, message_limits limits = {}) {
+        message_reader reader{role::server, limits};
+        reader.give_pieces();
+        piece_joiner joiner;
+        received_items items;
+        for (std::size_t i = 0; i < bytes.size(); ++i)
+            joiner.feed(reader, std::string_view{bytes}.substr(i, 1), items);
+        return items;
+    };
+    CHECK(read(frame(role::server, opcode::text, "a\xed\xa0")) ==
+          received_items{failed(error::bad_utf8)});
+    CHECK(read(frame(role::server, opcode::text, "a\xe2\x82")) ==
+          received_items{failed(error::bad_utf8)});
+    CHECK(read(frame(role::server, opcode::text, "a\xe2\x82", false) +
+               frame(role::server, opcode::continuation, "\xac")) ==
+          received_items{text("a\xe2\x82\xac")});
+    auto const two = frame(role::server, opcode::binary, "abcd", false) +
+                     frame(role::server, opcode::continuation, "efgh");
+    CHECK(read(two, {8}) == received_items{binary("abcdefgh")});
+    CHECK(read(two, {7}) == received_items{failed(error::message_too_large)});
+}
+
+TEST_CASE("wire/message_reader: a large message in tiny fragments takes time in proportion "
+          "[RFC 6455 §5.4]") {
+    // Quadratic, it would not end.
+    struct {
+        std::size_t message_bytes;
+        std::size_t fragment_bytes;
+        bool gives_pieces;
+    } const cases[] = {{std::size_t{2} << 20, 1, false},
+                       {std::size_t{16} << 20, 64, false},
+                       {std::size_t{16} << 20, 64, true}};
+    for (auto const& c : cases) {
+        message_reader reader{role::server, {c.message_bytes}};
+        if (c.gives_pieces) reader.give_pieces();
+        auto const one =
+            frame(role::server, opcode::continuation, std::string(c.fragment_bytes, 'x'), false);
+        std::string many;
+        constexpr std::size_t frames_at_once = 1024;
+        for (std::size_t i = 0; i < frames_at_once; ++i) many += one;
+        std::size_t items = 0;
+        std::size_t received = 0;
+        message_reader::item last;
+        auto const read = [&](std::string bytes) {
+            std::span<char> input{bytes};
+            while ((last = reader.next(input)).kind == item_kind::text) {
+                ++items;
+                received += last.payload.size();
+            }
+            return last.kind == item_kind::none;
+        };
+        REQUIRE(read(frame(role::server, opcode::text, "", false)));
+        auto const sent_at_once = frames_at_once * c.fragment_bytes;
+        for (std::size_t sent = 0; sent < c.message_bytes; sent += sent_at_once)
+            REQUIRE(read(many));
+        REQUIRE(read(frame(role::server, opcode::continuation, "", true)));
+        CHECK(received == c.message_bytes);
+        CHECK(items == (c.gives_pieces ? c.message_bytes / c.fragment_bytes + 1 : 1));
+    }
+}
+
 } // namespace

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <livetape/error.hpp>
@@ -59,6 +60,9 @@ public:
         std::string_view payload;
         std::uint16_t close_code = 0; ///< of `close`: the peer's code, 1005 if it gave none
         error failure = error::none;  ///< of `failed`: one of the errors of frames and messages
+        bool is_first =
+            true; ///< of `text` and `binary`: a message begins with it; see `give_pieces`
+        bool is_final = true; ///< the message ends with it
     };
 
     explicit message_reader(role side, message_limits limits = {}) noexcept
@@ -67,6 +71,12 @@ public:
     /// Takes compressed messages from now on (RFC 7692 §6); before, RSV1 is an error. `codec` must
     /// outlive the reader.
     void set_compression(message_codec& codec) noexcept { codec_ = &codec; }
+
+    /// Gives messages in pieces from now on, as they arrive, whatever the frames: text and binary
+    /// items are parts of a message, of which nothing is kept but the state of its checks and, if
+    /// it is compressed, a buffer of 16 KiB. A piece may end inside a code point, and only the
+    /// final one may be empty. To be called between messages.
+    void give_pieces() noexcept { gives_pieces_ = true; }
 
     /// Takes bytes from the front of `input`, unmasking in place, until one item is complete.
     ///
@@ -79,9 +89,11 @@ public:
 private:
     /// What is known of a frame or message that has begun and not ended.
     struct progress {
-        std::vector<char> message; // the message's payload so far, unmasked
-        frame_header frame;        // the frame being received
+        std::vector<char> message; // so far, unmasked; or the last piece, if it had to be inflated
+        std::uint64_t message_bytes = 0; // so far, inflated
+        frame_header frame;              // the frame being received
         std::uint64_t frame_bytes_left = 0;
+        std::size_t unmasked_bytes = 0; // at the front of the input, from the call before
         std::array<char, control_payload_bytes_max> control;
         std::uint8_t control_bytes = 0;
         std::uint8_t mask_phase = 0;
@@ -90,6 +102,7 @@ private:
         bool is_in_frame = false;
         bool is_in_message = false; // a data frame has begun and the final one has not ended
         bool is_compressed = false;
+        bool has_given_piece = false;
     };
 
     /// A finished message's buffer over this size is not kept for the next one.
@@ -98,6 +111,9 @@ private:
     /// Inflated bytes between two looks at the limit and at the text: what stays in the first
     /// cache.
     static constexpr std::size_t inflated_bytes_at_once = std::size_t{4} << 10;
+
+    /// The largest piece of a compressed message.
+    static constexpr std::size_t inflated_piece_bytes_max = kept_bytes_max;
 
     [[nodiscard]] bool is_in_frame() const noexcept { return progress_ && progress_->is_in_frame; }
     [[nodiscard]] bool is_in_message() const noexcept {
@@ -112,17 +128,33 @@ private:
     item continue_frame(std::span<char>& input);
     error take_message_bytes(std::string_view piece);
     error inflate(std::string_view piece, bool ends_message);
+    std::span<char> take_unmasked(std::span<char> input) noexcept;
+    item take_piece(std::string_view piece);
+    item inflate_piece(std::span<char>& input);
+    item give_piece(std::string_view piece);
+    error inflate_into(std::string_view& from, bool ends_message, std::span<char> buffer,
+                       message_codec::inflated& result);
     item finish_message() noexcept;
     item finish_control(opcode code, std::string_view payload) noexcept;
     void append(std::string_view bytes, std::size_t size_possible);
 
     item fail(error failure) noexcept {
         has_ended_ = true;
-        return {.kind = item_kind::failed, .payload = {}, .close_code = 0, .failure = failure};
+        return {.kind = item_kind::failed,
+                .payload = {},
+                .close_code = 0,
+                .failure = failure,
+                .is_first = true,
+                .is_final = true};
     }
 
     static item make_item(item_kind kind, std::string_view payload) noexcept {
-        return {.kind = kind, .payload = payload, .close_code = 0, .failure = error::none};
+        return {.kind = kind,
+                .payload = payload,
+                .close_code = 0,
+                .failure = error::none,
+                .is_first = true,
+                .is_final = true};
     }
 
     message_limits limits_;
@@ -132,6 +164,7 @@ private:
     std::uint8_t header_bytes_ = 0;
     role side_;
     bool has_ended_ = false;
+    bool gives_pieces_ = false;
 };
 
 inline message_reader::item message_reader::next(std::span<char>& input) {
@@ -206,7 +239,7 @@ inline error message_reader::check_frame(frame_header const& header) const noexc
     if (!continues && is_in_message()) return error::expected_continuation;
     // How much a compressed frame comes to is known when it has been inflated.
     if (continues ? progress_->is_compressed : header.reserved_bits != 0) return error::none;
-    std::uint64_t const bytes_before = is_in_message() ? progress_->message.size() : 0;
+    std::uint64_t const bytes_before = is_in_message() ? progress_->message_bytes : 0;
     if (header.payload_bytes > limits_.message_bytes_max - bytes_before)
         return error::message_too_large;
     return error::none;
@@ -235,6 +268,8 @@ inline void message_reader::begin_frame(frame_header const& header) {
         p.control_bytes = 0;
     } else if (header.opcode != opcode::continuation) {
         p.message.clear();
+        p.message_bytes = 0;
+        p.has_given_piece = false;
         p.message_opcode = header.opcode;
         p.utf8 = {};
         p.is_in_message = true;
@@ -245,17 +280,19 @@ inline void message_reader::begin_frame(frame_header const& header) {
 /// Takes what the input has of the frame's payload; `none` inside it, and after a fragment.
 inline message_reader::item message_reader::continue_frame(std::span<char>& input) {
     auto& p = *progress_;
-    auto const bytes = input.first(
-        static_cast<std::size_t>(std::min<std::uint64_t>(p.frame_bytes_left, input.size())));
+    if (gives_pieces_ && p.is_compressed && !is_control(p.frame.opcode))
+        return inflate_piece(input);
+    auto const bytes = take_unmasked(input);
     input = input.subspan(bytes.size());
-    if (p.frame.is_masked) apply_mask(bytes, p.frame.masking_key, p.mask_phase);
-    p.mask_phase = static_cast<std::uint8_t>((p.mask_phase + bytes.size()) % 4);
+    p.unmasked_bytes = 0;
+    p.frame_bytes_left -= bytes.size();
     std::string_view const piece{bytes.data(), bytes.size()};
 
-    p.frame_bytes_left -= piece.size();
     if (is_control(p.frame.opcode)) {
         p.control_bytes = static_cast<std::uint8_t>(
             p.control_bytes + piece.copy(p.control.data() + p.control_bytes, piece.size()));
+    } else if (gives_pieces_) {
+        return take_piece(piece);
     } else if (auto const e = take_message_bytes(piece); e != error::none) {
         return fail(e);
     }
@@ -267,34 +304,97 @@ inline message_reader::item message_reader::continue_frame(std::span<char>& inpu
     return p.frame.is_final ? finish_message() : item{};
 }
 
+/// What the front of the input has of the frame's payload, unmasked in place.
+inline std::span<char> message_reader::take_unmasked(std::span<char> input) noexcept {
+    auto& p = *progress_;
+    auto const bytes = input.first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(p.frame_bytes_left, input.size())));
+    auto const fresh = bytes.subspan(p.unmasked_bytes);
+    if (p.frame.is_masked) apply_mask(fresh, p.frame.masking_key, p.mask_phase);
+    p.mask_phase = static_cast<std::uint8_t>((p.mask_phase + fresh.size()) % 4);
+    return bytes;
+}
+
 /// The next bytes of a message, `frame_bytes_left` behind them in their frame.
 inline error message_reader::take_message_bytes(std::string_view piece) {
     auto& p = *progress_;
     if (p.is_compressed) return inflate(piece, p.frame.is_final && p.frame_bytes_left == 0);
     // §8.1 as early as can be: text that cannot become valid is not waited for.
     if (p.message_opcode == opcode::text && !p.utf8.feed(piece)) return error::bad_utf8;
+    p.message_bytes += piece.size();
     append(piece, p.frame.is_final ? p.message.size() + piece.size() +
                                          static_cast<std::size_t>(p.frame_bytes_left)
                                    : limits_.message_bytes_max);
     return error::none;
 }
 
-/// Inflates by way of a small buffer, so that the message grows by what is there; a message over
-/// the limit fails one byte past it.
+/// Inflates by way of a small buffer, so that the message grows by what is there.
 inline error message_reader::inflate(std::string_view piece, bool ends_message) {
-    auto& p = *progress_;
     std::array<char, inflated_bytes_at_once> buffer;
-    for (;;) {
-        std::size_t const room = limits_.message_bytes_max - p.message.size();
-        auto const out = std::span{buffer}.first(room < buffer.size() ? room + 1 : buffer.size());
-        auto const result = codec_->inflate(piece, ends_message, out);
-        if (result.failure != error::none) return result.failure;
-        if (result.bytes > room) return error::message_too_large;
-        std::string_view const bytes{buffer.data(), result.bytes};
-        if (p.message_opcode == opcode::text && !p.utf8.feed(bytes)) return error::bad_utf8;
-        append(bytes, limits_.message_bytes_max);
-        if (!result.has_more) return error::none;
-    }
+    message_codec::inflated result;
+    do {
+        auto const e = inflate_into(piece, ends_message, buffer, result);
+        if (e != error::none) return e;
+        append({buffer.data(), result.bytes}, limits_.message_bytes_max);
+    } while (result.has_more);
+    return error::none;
+}
+
+/// Inflates and checks what fits into the buffer; a message over the limit fails one byte past it.
+inline error message_reader::inflate_into(std::string_view& from, bool ends_message,
+                                          std::span<char> buffer, message_codec::inflated& result) {
+    auto& p = *progress_;
+    auto const room = limits_.message_bytes_max - p.message_bytes;
+    auto const out =
+        room < buffer.size() ? buffer.first(static_cast<std::size_t>(room) + 1) : buffer;
+    result = codec_->inflate(from, ends_message, out);
+    if (result.failure != error::none) return result.failure;
+    if (result.bytes > room) return error::message_too_large;
+    std::string_view const bytes{buffer.data(), result.bytes};
+    if (p.message_opcode == opcode::text && !p.utf8.feed(bytes)) return error::bad_utf8;
+    p.message_bytes += bytes.size();
+    return error::none;
+}
+
+/// A piece of a message that is not compressed, where it lies.
+inline message_reader::item message_reader::take_piece(std::string_view piece) {
+    auto& p = *progress_;
+    if (p.message_opcode == opcode::text && !p.utf8.feed(piece)) return fail(error::bad_utf8);
+    p.message_bytes += piece.size();
+    if (p.frame_bytes_left == 0) p.is_in_frame = false;
+    return give_piece(piece);
+}
+
+/// Inflates a piece; what it left of the input, unmasked already, comes again with the next call.
+inline message_reader::item message_reader::inflate_piece(std::span<char>& input) {
+    auto& p = *progress_;
+    auto const bytes = take_unmasked(input);
+    bool const ends_message = p.frame.is_final && p.frame_bytes_left == bytes.size();
+    p.message.resize(inflated_piece_bytes_max);
+    std::string_view left{bytes.data(), bytes.size()};
+    message_codec::inflated result;
+    auto const e = inflate_into(left, ends_message, p.message, result);
+    if (e != error::none) return fail(e);
+    auto const taken = bytes.size() - left.size();
+    input = input.subspan(taken);
+    p.frame_bytes_left -= taken;
+    p.unmasked_bytes = left.size();
+    if (!result.has_more && p.frame_bytes_left == 0) p.is_in_frame = false;
+    return give_piece({p.message.data(), result.bytes});
+}
+
+inline message_reader::item message_reader::give_piece(std::string_view piece) {
+    auto& p = *progress_;
+    bool const is_final = !p.is_in_frame && p.frame.is_final;
+    if (piece.empty() && !is_final) return {};
+    if (is_final) p.is_in_message = false;
+    if (is_final && p.message_opcode == opcode::text && !p.utf8.is_complete())
+        return fail(error::bad_utf8);
+    auto found =
+        make_item(p.message_opcode == opcode::text ? item_kind::text : item_kind::binary, piece);
+    found.is_first = !std::exchange(p.has_given_piece, true);
+    found.is_final = is_final;
+    return found;
 }
 
 inline message_reader::item message_reader::finish_message() noexcept {
@@ -315,7 +415,9 @@ inline message_reader::item message_reader::finish_control(opcode code,
     return {.kind = item_kind::close,
             .payload = status.reason,
             .close_code = status.code,
-            .failure = error::none};
+            .failure = error::none,
+            .is_first = true,
+            .is_final = true};
 }
 
 /// Adds to the message. Capacity doubles, but not past what the message can come to.
