@@ -70,6 +70,8 @@ inline std::string_view included_by(std::string_view line) {
 /// The library that a header name belongs to: "std", "livetape", "asio", …; "?" for an unknown one.
 inline std::string_view library_of(std::string_view header) {
     if (header.find_first_of("./") == std::string_view::npos) return "std";
+    // The compiler's own: functions for single instructions of the processor.
+    if (header == "tmmintrin.h" || header == "arm_neon.h") return "std";
     if (header.starts_with("livetape/")) return "livetape";
     if (header.starts_with("asio/ssl")) return "openssl";
     if (header.starts_with("asio/")) return "asio";

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <random>
 #include <string>
 #include <string_view>
 
@@ -164,7 +165,7 @@ failing_vector const failing_vectors[] = {
 TEST_CASE("wire/utf8: fails at the earliest byte, behind text of any length") {
     for (auto const& v : failing_vectors) {
         CAPTURE(v.name);
-        for (std::size_t before = 0; before <= 40; ++before) {
+        for (std::size_t before = 0; before <= 140; ++before) {
             CAPTURE(before);
             auto const bytes = std::string(before, 'a') + v.bytes;
             auto const index = before + v.failing_index;
@@ -175,7 +176,7 @@ TEST_CASE("wire/utf8: fails at the earliest byte, behind text of any length") {
             CHECK_FALSE(validator.feed("a"));
             CHECK_FALSE(validator.feed(""));
             CHECK_FALSE(is_utf8(bytes));
-            CHECK_FALSE(is_utf8(bytes + std::string(40, 'z')));
+            CHECK_FALSE(is_utf8(bytes + std::string(140, 'z')));
         }
     }
 }
@@ -196,6 +197,114 @@ TEST_CASE("wire/utf8: text may be cut anywhere, and is complete only between cod
         CHECK(validator.feed(std::string_view{text}.substr(cut)));
         CHECK(validator.is_complete());
     }
+}
+
+/// What the validator says of a text that comes byte by byte, where no step takes more than one.
+verdict validate_by_byte(std::string_view text) {
+    utf8_validator validator;
+    for (std::size_t i = 0; i < text.size(); ++i)
+        if (!validator.feed(text.substr(i, 1))) return verdict::invalid;
+    return validator.is_complete() ? verdict::valid : verdict::incomplete;
+}
+
+verdict validate_at_once(std::string_view text) {
+    utf8_validator validator;
+    if (!validator.feed(text)) return verdict::invalid;
+    return validator.is_complete() ? verdict::valid : verdict::incomplete;
+}
+
+TEST_CASE("wire/utf8: long text agrees with a decoder wherever four bytes lie in it") {
+    constexpr unsigned char edges[] = {0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1,
+                                       0xC2, 0xDF, 0xE0, 0xED, 0xEF, 0xF0, 0xF4, 0xF5, 0xFF};
+    std::size_t differences = 0;
+    auto const check = [&](std::size_t at, unsigned char const(&bytes)[4]) {
+        std::string text(160, 'a');
+        for (std::size_t i = 0; i < 4; ++i) text[at + i] = static_cast<char>(bytes[i]);
+        bool const is_valid = judge(bytes, 4) == verdict::valid;
+        differences += is_utf8(text) != is_valid;
+        // The text ends inside or behind the bytes.
+        for (std::size_t size = 1; size <= 4; ++size)
+            differences +=
+                validate_at_once(std::string_view{text}.substr(0, at + size)) != judge(bytes, size);
+    };
+    for (auto const a : edges)
+        for (auto const b : edges)
+            for (auto const c : edges)
+                for (auto const d : edges)
+                    for (std::size_t const at : {76, 125}) check(at, {a, b, c, d});
+    for (unsigned a = 0; a < 256; ++a)
+        for (unsigned b = 0; b < 256; ++b)
+            for (auto const c : {0x41, 0x80, 0xBF})
+                for (std::size_t const at : {0, 15, 126})
+                    check(at, {static_cast<unsigned char>(a), static_cast<unsigned char>(b),
+                               static_cast<unsigned char>(c), 0x80});
+    CHECK(differences == 0);
+}
+
+TEST_CASE("wire/utf8: a code point may lie anywhere in long text, and be wrong anywhere") {
+    for (std::string const code_point : {"\x7f", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"}) {
+        for (std::size_t at = 0; at <= 200; ++at) {
+            auto const text = std::string(at, 'a') + code_point + std::string(200 - at, 'z');
+            if (!is_utf8(text)) FAIL("refused at " << at);
+            for (std::size_t i = 0; i < code_point.size(); ++i) {
+                auto broken = text;
+                broken[at + i] = '\xff';
+                if (is_utf8(broken)) FAIL("FF accepted at " << at + i);
+                broken.erase(at + i, 1);
+                if (is_utf8(broken) != (code_point.size() == 1))
+                    FAIL("short code point accepted at " << at);
+            }
+        }
+    }
+}
+
+TEST_CASE("wire/utf8: random text in random pieces is judged as byte by byte") {
+    constexpr unsigned seed = 20110;
+    CAPTURE(seed);
+    std::mt19937 random{seed};
+    auto const below = [&random](std::size_t bound) {
+        return static_cast<std::size_t>(random() % bound);
+    };
+    constexpr std::string_view code_points[] = {"a",
+                                                "plain text of some length",
+                                                "\xc2\x80",
+                                                "\xdf\xbf",
+                                                "\xe0\xa0\x80",
+                                                "\xed\x9f\xbf",
+                                                "\xef\xbf\xbf",
+                                                "\xf0\x90\x80\x80",
+                                                "\xf4\x8f\xbf\xbf"};
+    std::array<std::size_t, 3> seen{};
+    std::size_t differences = 0;
+    for (int round = 0; round < 20'000; ++round) {
+        // Some texts of one script, some mixed, some with a wrong byte, some cut at their end.
+        auto const kinds = 1 + below(std::size(code_points));
+        auto const size = below(600);
+        std::string text;
+        while (text.size() < size) text += code_points[below(kinds)];
+        if (below(2) == 0 && !text.empty())
+            text[below(text.size())] = static_cast<char>(static_cast<unsigned char>(below(256)));
+        if (below(2) == 0 && !text.empty()) text.resize(text.size() - below(4) % text.size());
+
+        auto const expected = validate_by_byte(text);
+        ++seen.at(static_cast<std::size_t>(expected));
+        differences += validate_at_once(text) != expected;
+        utf8_validator validator;
+        std::string_view rest = text;
+        std::size_t taken = 0;
+        while (!rest.empty()) {
+            auto const piece = rest.substr(0, 1 + below(below(2) == 0 ? 5 : 300));
+            rest.remove_prefix(piece.size());
+            taken += piece.size();
+            bool const is_possible = validator.feed(piece);
+            differences +=
+                is_possible !=
+                (validate_by_byte(std::string_view{text}.substr(0, taken)) != verdict::invalid);
+        }
+        differences += validator.is_complete() != (expected == verdict::valid);
+    }
+    CHECK(differences == 0);
+    for (auto const count : seen) CHECK(count > 500);
 }
 
 } // namespace

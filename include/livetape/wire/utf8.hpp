@@ -5,6 +5,8 @@
 #include <cstring>
 #include <string_view>
 
+#include <livetape/wire/utf8_blocks.hpp>
+
 namespace livetape {
 
 /// Checks that text arriving in pieces is UTF-8 (RFC 3629 §4, Unicode 15 table 3-7).
@@ -16,18 +18,24 @@ class utf8_validator {
 public:
     /// Checks the next piece; pieces may end anywhere, also inside a code point.
     /// @return false if the text cannot become valid any more, and for every piece after that.
-    /// O(text); runs of ASCII go 16 bytes a step.
+    /// O(text); the bulk of a long text goes 64 bytes a step, shorter runs of ASCII 16.
     [[nodiscard]] bool feed(std::string_view text) noexcept {
         char const* at = text.data();
         char const* const end = at + text.size();
         if (pending_ == has_failed) return false;
+        if (text.size() >= bulk_bytes_min && detail::has_utf8_blocks()) {
+            // Ends the code point that the last piece began; at most three bytes.
+            while (pending_ != 0 && at != end)
+                if (!feed_continuation(static_cast<unsigned char>(*at++))) return false;
+            auto const left = static_cast<std::size_t>(end - at);
+            auto const bulk = left - left % detail::utf8_block_bytes;
+            if (!detail::are_utf8_blocks(at, bulk)) return fail();
+            at += bulk - begun_at_end({at, bulk});
+        }
         while (at != end) {
             auto const byte = static_cast<unsigned char>(*at);
             if (pending_ != 0) {
-                if (byte < lowest_ || byte > highest_) return fail();
-                lowest_ = 0x80;
-                highest_ = 0xBF;
-                --pending_;
+                if (!feed_continuation(byte)) return false;
                 ++at;
             } else if (byte < 0x80) {
                 at = skip_ascii(at + 1, end);
@@ -44,10 +52,29 @@ public:
 
 private:
     static constexpr std::uint8_t has_failed = 0xFF;
+    // Enough for a block after the end of a code point that was begun.
+    static constexpr std::size_t bulk_bytes_min = detail::utf8_block_bytes + 3;
 
     bool fail() noexcept {
         pending_ = has_failed;
         return false;
+    }
+
+    bool feed_continuation(unsigned char byte) noexcept {
+        if (byte < lowest_ || byte > highest_) return fail();
+        lowest_ = 0x80;
+        highest_ = 0xBF;
+        --pending_;
+        return true;
+    }
+
+    /// Bytes at the end of `text`, right up to there, of a code point that goes on behind it.
+    static std::size_t begun_at_end(std::string_view text) noexcept {
+        constexpr unsigned char leads[] = {0xC0, 0xE0, 0xF0};
+        for (std::size_t back = 1; back <= 3; ++back)
+            if (static_cast<unsigned char>(text[text.size() - back]) >= leads[back - 1])
+                return back;
+        return 0;
     }
 
     /// Notes how many bytes must follow the lead byte, and the range of the first of them: that
