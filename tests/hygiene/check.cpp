@@ -3,6 +3,8 @@
 // folders but those of CI, and installed modules.
 #include "rules.hpp"
 
+#include <livetape/error.hpp>
+
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -30,6 +32,18 @@ std::set<std::filesystem::path> files_of(std::filesystem::path const& root) {
     return files;
 }
 
+/// Reports each value of `livetape::error` that no test names: what no test produces may be gone.
+std::size_t report_untested_errors(std::string const& tests) {
+    std::size_t findings = 0;
+    for (std::size_t i = 1; i < livetape::error_count; ++i) {
+        auto const name = livetape::describe(static_cast<livetape::error>(i)).name;
+        if (hygiene::names_error(tests, name)) continue;
+        ++findings;
+        std::printf("tests: no test names error::%s\n", std::string{name}.c_str());
+    }
+    return findings;
+}
+
 bool is_text(std::string const& bytes) { return bytes.find('\0') == std::string::npos; }
 
 } // namespace
@@ -42,16 +56,19 @@ int main(int argc, char** argv) {
     std::filesystem::path const root{argv[1]};
     auto const files = files_of(root);
     std::size_t findings = 0;
+    std::string tests;
     for (auto const& file : files) {
         std::ifstream in{file, std::ios::binary};
         std::string const text{std::istreambuf_iterator<char>{in}, {}};
         if (!is_text(text)) continue;
         auto const path = file.lexically_relative(root).generic_string();
+        if (path.starts_with("tests/") && path.ends_with(".cpp")) tests += text;
         for (auto const& found : hygiene::check(path, text)) {
             ++findings;
             std::printf("%s:%zu: %s\n", path.c_str(), found.line, found.text.c_str());
         }
     }
+    if (!tests.empty()) findings += report_untested_errors(tests);
     std::printf("%zu files, %zu findings\n", files.size(), findings);
     return findings == 0 && !files.empty() ? 0 : 1;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -213,6 +214,19 @@ inline std::vector<finding> check_example(std::string_view path, std::string_vie
         if (all[i].find("detail::") != std::string_view::npos)
             found.push_back({i + 1, "an example may not use detail"});
     return found;
+}
+
+/// Whether a text names an error as a program does; a longer name that begins so is another.
+inline bool names_error(std::string_view text, std::string_view name) {
+    auto const full = "error::" + std::string{name};
+    for (auto at = text.find(full); at != std::string_view::npos; at = text.find(full, at + 1)) {
+        auto const behind = text.substr(at + full.size(), 1);
+        bool const goes_on =
+            !behind.empty() &&
+            (behind[0] == '_' || std::isalnum(static_cast<unsigned char>(behind[0])) != 0);
+        if (!goes_on) return true;
+    }
+    return false;
 }
 
 /// All rules at once.

@@ -20,6 +20,9 @@ std::string include_line(std::string_view header) {
 
 sample const samples[]{
     {"wire: standard library", "include/livetape/wire/a.hpp", include_line("string"), ""},
+    {"wire: instructions", "include/livetape/wire/a.hpp", include_line("tmmintrin.h"), ""},
+    {"wire: all instructions", "include/livetape/wire/a.hpp", include_line("immintrin.h"),
+     "narrow"},
     {"wire: root header", "include/livetape/wire/a.hpp", include_line("livetape/error.hpp"), ""},
     {"wire: itself", "include/livetape/wire/a.hpp", include_line("livetape/wire/b.hpp"), ""},
     {"wire: channel", "include/livetape/wire/a.hpp", include_line("livetape/channel/log.hpp"),
@@ -77,6 +80,16 @@ sample const samples[]{
     {"path of a machine", "README.md", std::string{"see /ho"} + "me/someone\n", "one machine"},
     {"registry", "a.json", std::string{"https://regi"} + "stry.example/x\n", "registry"},
 };
+
+TEST_CASE("hygiene/rules: knows an error's name from the beginning of a longer one") {
+    CHECK(hygiene::names_error("CHECK(e == error::gap);", "gap"));
+    CHECK(hygiene::names_error("error::gap", "gap"));
+    CHECK(hygiene::names_error("error::gap_of_time, error::gap}", "gap"));
+    CHECK_FALSE(hygiene::names_error("error::gap_of_time", "gap"));
+    CHECK_FALSE(hygiene::names_error("error::gaps", "gap"));
+    CHECK_FALSE(hygiene::names_error("gap", "gap"));
+    CHECK_FALSE(hygiene::names_error("", "gap"));
+}
 
 } // namespace
 
