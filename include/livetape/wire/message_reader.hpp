@@ -120,6 +120,9 @@ private:
         return progress_ && progress_->is_in_message;
     }
 
+    [[nodiscard]] bool begins_short_message(std::span<char const> input) const noexcept;
+    item take_short_message(std::span<char>& input) noexcept;
+    item next_of_any_kind(std::span<char>& input);
     void release_finished_message() noexcept;
     header_result take_header(std::span<char>& input, frame_header& header) noexcept;
     [[nodiscard]] error check_frame(frame_header const& header) const noexcept;
@@ -168,6 +171,42 @@ private:
 };
 
 inline message_reader::item message_reader::next(std::span<char>& input) {
+    return begins_short_message(input) ? take_short_message(input) : next_of_any_kind(input);
+}
+
+/// Whether the input begins with the usual message, whole: in one frame of at most 125 bytes, from
+/// the side that must mask or must not, and with nothing unfinished before it. Nothing but its text
+/// can be wrong. `next_of_any_kind` makes the same of it; this way is short because it is frequent.
+inline bool message_reader::begins_short_message(std::span<char const> input) const noexcept {
+    constexpr std::size_t masked_header_bytes = 6;
+    if (has_ended_ || progress_ || header_bytes_ != 0 || input.size() < masked_header_bytes)
+        return false;
+    auto const first = static_cast<unsigned char>(input[0]);
+    auto const second = static_cast<unsigned char>(input[1]);
+    std::size_t const payload_bytes = second & 0x7Fu;
+    bool const is_message = first == 0x81 || first == 0x82; // FIN, and text or binary
+    bool const is_masked = (second & 0x80u) != 0;
+    return is_message && is_masked == (side_ == role::server) && payload_bytes <= 125 &&
+           payload_bytes <= limits_.message_bytes_max &&
+           payload_bytes <= input.size() - (is_masked ? masked_header_bytes : 2);
+}
+
+inline message_reader::item message_reader::take_short_message(std::span<char>& input) noexcept {
+    bool const is_text = input[0] == static_cast<char>(0x81);
+    std::size_t const header_bytes = side_ == role::server ? 6 : 2;
+    auto const bytes = input.subspan(header_bytes, static_cast<unsigned char>(input[1]) & 0x7Fu);
+    if (side_ == role::server) {
+        masking_key_type key;
+        std::memcpy(key.data(), input.data() + 2, key.size());
+        apply_mask(bytes, key);
+    }
+    input = input.subspan(header_bytes + bytes.size());
+    std::string_view const payload{bytes.data(), bytes.size()};
+    if (!is_text) return make_item(item_kind::binary, payload);
+    return is_utf8(payload) ? make_item(item_kind::text, payload) : fail(error::bad_utf8);
+}
+
+inline message_reader::item message_reader::next_of_any_kind(std::span<char>& input) {
     if (has_ended_) {
         input = input.last(0);
         progress_.reset();

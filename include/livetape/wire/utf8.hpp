@@ -16,6 +16,10 @@ namespace livetape {
 /// Thread safety: distinct objects safe; shared objects unsafe.
 class utf8_validator {
 public:
+    /// Text from this size on is checked by blocks: room for one behind the end of a code point
+    /// that the text before it began.
+    static constexpr std::size_t bulk_bytes_min = detail::utf8_block_bytes + 3;
+
     /// Checks the next piece; pieces may end anywhere, also inside a code point.
     /// @return false if the text cannot become valid any more, and for every piece after that.
     /// O(text); the bulk of a long text goes 64 bytes a step, shorter runs of ASCII 16.
@@ -52,8 +56,6 @@ public:
 
 private:
     static constexpr std::uint8_t has_failed = 0xFF;
-    // Enough for a block after the end of a code point that was begun.
-    static constexpr std::size_t bulk_bytes_min = detail::utf8_block_bytes + 3;
 
     bool fail() noexcept {
         pending_ = has_failed;
@@ -104,8 +106,32 @@ private:
     std::uint8_t highest_ = 0xBF;
 };
 
+/// Whether `text` is ASCII alone. O(text), 16 bytes a step.
+[[nodiscard]] inline bool is_ascii(std::string_view text) noexcept {
+    constexpr std::uint64_t top_bits = 0x8080808080808080u;
+    char const* at = text.data();
+    std::size_t left = text.size();
+    for (; left >= 16; left -= 16, at += 16) {
+        std::uint64_t words[2];
+        std::memcpy(words, at, sizeof words);
+        if (((words[0] | words[1]) & top_bits) != 0) return false;
+    }
+    std::uint64_t rest[2] = {0, 0};
+    if (left >= 8) {
+        // The two words overlap.
+        std::memcpy(&rest[0], at, 8);
+        std::memcpy(&rest[1], at + left - 8, 8);
+    } else {
+        for (std::size_t i = 0; i < left; ++i)
+            rest[0] |= std::uint64_t{static_cast<unsigned char>(at[i])};
+    }
+    return ((rest[0] | rest[1]) & top_bits) == 0;
+}
+
 /// Whether `text` is UTF-8 as a whole (RFC 3629). O(text).
 [[nodiscard]] inline bool is_utf8(std::string_view text) noexcept {
+    // Most messages are short and ASCII.
+    if (text.size() < utf8_validator::bulk_bytes_min && is_ascii(text)) return true;
     utf8_validator validator;
     return validator.feed(text) && validator.is_complete();
 }
