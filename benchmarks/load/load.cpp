@@ -1,12 +1,14 @@
-// The load client: WebSocket subscribers that check every event, handshakes, or
-// idle connections. Prints a line and writes a report; with --pid also what the server used. For
-// instance:
+// The load client: WebSocket subscribers that check every event, messages that an echoing server
+// sends back, handshakes, or idle connections. Prints a line and writes a report;
+// with --pid also what the server used. For instance:
 //
 //   feed_server --port 8080 --batch 16 &
 //   load --port 8080 --pid $! --connections 1000 --seconds 5
 //   load --port 8080 --pid $! --handshakes 20000
 //   load --port 8080 --pid $! --idle 10000
+//   load --port 8080 --pid $! --path /echo --echo 16 --connections 100
 
+#include "load/echo.hpp"
 #include "load/handshakes.hpp"
 #include "load/idle.hpp"
 #include "load/subscribers.hpp"
@@ -24,6 +26,8 @@ int main(int argc, char** argv) try {
     benchmarks::load_options options;
     std::size_t handshakes = 0;
     std::size_t idle = 0;
+    std::size_t echo = 0;
+    std::size_t size = 64;
     std::string json = "build/benchmarks/load.json";
     arguments.add_option("--host", options.server.host, "The server's IPv4 address")
         ->capture_default_str();
@@ -45,6 +49,12 @@ int main(int argc, char** argv) try {
         "Open so many connections, --connections at a time, and close them instead");
     arguments.add_option("--idle", idle, "Open so many connections and measure memory instead")
         ->excludes(of_handshakes);
+    arguments.add_option("--echo", echo,
+                         "Keep so many messages under way on each connection, which "
+                         "the server sends back, instead");
+    arguments.add_option("--size", size, "With --echo: bytes of a message")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
     arguments.add_option("--json", json, "Where the report goes")->capture_default_str();
     CLI11_PARSE(arguments, argc, argv);
 
@@ -52,6 +62,7 @@ int main(int argc, char** argv) try {
     benchmarks::json_object report;
     bool is_right = true;
     if (handshakes > 0) report = benchmarks::measure_handshakes(options, handshakes);
+    else if (echo > 0) report = benchmarks::measure_echo(options, echo, size);
     else if (idle > 0) report = benchmarks::measure_idle(options, idle);
     else is_right = benchmarks::measure_subscribers(options, report);
     report.add("environment", benchmarks::environment());

@@ -5,6 +5,8 @@
 #include <livetape/wire/request_parser.hpp>
 #include <livetape/wire/utf8.hpp>
 
+#include "masked_messages.hpp"
+
 #include <benchmark/benchmark.h>
 
 #include <span>
@@ -85,30 +87,25 @@ void parse_frame_header(benchmark::State& state) {
 }
 BENCHMARK(parse_frame_header);
 
-/// Masked text messages as they lie in one read.
+/// Masked text messages as they lie in one read; the peers' ways through them are beside this file.
 void read_messages(benchmark::State& state) {
-    websocket::frame_header header;
-    header.is_masked = true;
-    header.masking_key = masking_key;
-    std::string frames;
-    for (int i = 0; i < 64; ++i)
-        websocket::append_frame(frames, header,
-                                std::string(static_cast<std::size_t>(state.range(0)), 'x'));
+    auto const messages = benchmarks::messages_of(static_cast<std::size_t>(state.range(0)));
     websocket::message_reader reader{websocket::role::server};
     std::string bytes;
     for (auto _ : state) {
-        bytes = frames; // reading unmasks in place
+        bytes = messages.bytes; // reading unmasks in place
         std::span<char> input{bytes};
-        while (reader.next(input).kind == websocket::message_reader::item_kind::text) {
-        }
+        std::size_t count = 0;
+        while (reader.next(input).kind == websocket::message_reader::item_kind::text) ++count;
+        if (count != messages.count) return state.SkipWithError("messages are missing");
     }
-    state.SetItemsProcessed(state.iterations() * 64);
+    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(messages.count));
 }
 BENCHMARK(read_messages)->Arg(64)->Arg(1024);
 
 void check_utf8(benchmark::State& state, std::string_view piece) {
     std::string text;
-    while (text.size() < 4096) text += piece;
+    while (text.size() + piece.size() <= std::size_t{64} << 10) text += piece;
     for (auto _ : state) benchmark::DoNotOptimize(is_utf8(text));
     set_bytes(state, text.size());
 }
