@@ -310,6 +310,9 @@ TEST_CASE("wire/request_parser: refuses every other control character in a value
 }
 
 TEST_CASE("wire/request_parser: refuses another protocol at its first byte") {
+    auto const long_line = "\x16\x03 " + std::string(10000, 'a') + " \r\n";
+    CHECK(parse_in_every_way(long_line).failure == error::bad_request_line);
+
     request_parser parser;
     std::string_view input{"\x16", 1};
     CHECK(parser.feed(input) == parse_status::failed);
@@ -364,6 +367,16 @@ TEST_CASE("wire/request_parser: bounds the request target [RFC 9112 3]") {
         CHECK(
             parse_in_every_way(std::string(2 * limit, 'a'), {.target_bytes_max = limit}).failure ==
             error::bad_request_line);
+    }
+    SUBCASE("nor is it a large head") {
+        CHECK(parse_in_every_way(std::string(2 * limit, 'a'),
+                                 {.head_bytes_max = 2 * limit, .target_bytes_max = limit})
+                  .failure == error::bad_request_line);
+    }
+    SUBCASE("neither is what follows something that is no method") {
+        auto const line = "G\xc3\x84T /" + std::string(2 * limit, 'a') + " HTTP/1.1";
+        CHECK(parse_in_every_way(with_line(line), {.target_bytes_max = limit}).failure ==
+              error::bad_request_line);
     }
     SUBCASE("the longest method does not shorten it") {
         auto const line = std::string(32, 'M') + " /" + std::string(limit - 1, 'a') + " HTTP/1.1";

@@ -131,7 +131,6 @@ inline parse_status request_parser::fail(error why) {
 }
 
 inline parse_status request_parser::keep_partial(std::string_view piece) {
-    if (head_bytes_ >= limits_.head_bytes_max) return fail(error::head_too_large);
     partial_.append(piece);
     if (stage_ == stage::request_line && !partial_.empty()) {
         // Whoever speaks another protocol (TLS, for one) is told at the first byte.
@@ -140,6 +139,7 @@ inline parse_status request_parser::keep_partial(std::string_view piece) {
         if (auto const why = check_request_line_size(partial_); why != error::none)
             return fail(why);
     }
+    if (head_bytes_ >= limits_.head_bytes_max) return fail(error::head_too_large);
     return parse_status::need_more;
 }
 
@@ -149,8 +149,9 @@ inline error request_parser::check_request_line_size(std::string_view line) cons
         method_bytes_max + std::string_view{"  HTTP/1.1\r"}.size();
     if (line.size() < around_target || line.size() - around_target <= limits_.target_bytes_max)
         return error::none;
-    bool const has_method =
-        line.substr(0, method_bytes_max + 1).find(' ') != std::string_view::npos;
+    auto const start = line.substr(0, method_bytes_max + 1);
+    auto const space = start.find(' ');
+    bool const has_method = space != std::string_view::npos && is_token(start.substr(0, space));
     return has_method ? error::target_too_long : error::bad_request_line;
 }
 
