@@ -581,6 +581,50 @@ TEST_CASE("net/server: hands whole messages of its own WebSocket paths to the ho
     CHECK(client.read_to_end().empty());
 }
 
+TEST_CASE("net/server: takes WebSockets below a path that ends with a star, nearest first") {
+    asio::io_context io;
+    hub all;
+    server served{io.get_executor(), all};
+    auto const says = [](std::string_view name) {
+        return [name](websocket_link& link, websocket::opcode code, std::string_view) {
+            link.send(code, name);
+        };
+    };
+    served.websocket("/*", says("any"));
+    served.websocket("/rooms/*", says("rooms"));
+    served.websocket("/rooms/7", says("seven"));
+    served.live("/live");
+    served.get("/page", [](http::request_head const&) { return http_reply{}; });
+    served.files("/files", std::filesystem::temp_directory_path());
+    auto const port = served.listen(any_port).port();
+    std::thread thread{[&] { io.run(); }};
+    std::array<std::array<std::string_view, 2>, 7> const answers{{{"/", "any"},
+                                                                  {"/rooms", "any"},
+                                                                  {"/rooms/", "rooms"},
+                                                                  {"/rooms/8?x=/rooms/7", "rooms"},
+                                                                  {"/rooms/7?x", "seven"},
+                                                                  {"/rooms/7/", "rooms"},
+                                                                  {"/*", "any"}}};
+    for (auto const& [target, answer] : answers) {
+        CAPTURE(target);
+        blocking_client client{port};
+        client.open_websocket(target);
+        client.send_frame(websocket::opcode::text, "?");
+        CHECK(client.read_message() == test::text(std::string{answer}));
+    }
+    for (auto const target : {"/page", "/files", "/files/missing"}) {
+        CAPTURE(target);
+        CHECK_THROWS(blocking_client{port}.open_websocket(target));
+    }
+    blocking_client live{port};
+    live.open_websocket("/live/ws");
+    live.send_frame(websocket::opcode::text, "?");
+    CHECK(contains(live.read_message().payload, "bad_json"));
+    served.stop();
+    { auto const gone = std::move(live); }
+    thread.join();
+}
+
 TEST_CASE("net/server: goes with its connections, before the io_context") {
     for (bool const is_polled_afterwards : {false, true}) {
         auto io = std::make_unique<asio::io_context>();

@@ -103,7 +103,10 @@ public:
         state_->pages.emplace(std::move(path), std::move(handler));
     }
 
-    /// Takes WebSocket connections at one path, whose messages go to the handler.
+    /// Takes WebSocket connections at a path, whose messages go to the handler. A path that ends
+    /// with `*` stands for all that begin with what is before it: "/rooms/*" for "/rooms/7", and
+    /// "/*" for every one. The exact path goes first, then the longest such prefix; live paths and
+    /// pages go before both kinds of prefix, and so do files below a prefix at least as long.
     /// @return the endpoint, whose error counters can be read; valid as long as the server
     live_endpoint& websocket(std::string path, message_handler handler, live_options options = {}) {
         auto& app = state_->apps.emplace_back(std::move(path), state_->source, std::move(options),

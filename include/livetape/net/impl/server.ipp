@@ -17,8 +17,13 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
     struct app {
         app(std::string at, hub& source, live_options options, message_handler calls)
             : path{std::move(at)}, endpoint{source, std::move(options)}, handler{std::move(calls)} {
+            if (path.ends_with('*')) {
+                path.pop_back();
+                is_prefix = true;
+            }
         }
         std::string path;
+        bool is_prefix = false;
         live_endpoint endpoint;
         message_handler handler;
     };
@@ -179,15 +184,15 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
     static void route(Stream stream, http::request_head head, std::string received, slot place) {
         auto& s = *place;
         auto const path = head.path();
-        for (auto& each : s.apps) {
-            if (path != each.path) continue;
-            using driver = connection<Stream, message_session, next_step>;
-            session_context const context{each.endpoint, s.own_shard.wakes(), clock::now(),
-                                          s.own_shard.random()};
-            return driver::start(std::move(stream), &s.connections, std::move(received),
-                                 next_step{std::move(place)}, context, head, each.handler);
-        }
         next_step next{std::move(place)};
+        auto const start_app = [&](app& one) {
+            using driver = connection<Stream, message_session, next_step>;
+            session_context const context{one.endpoint, s.own_shard.wakes(), clock::now(),
+                                          s.own_shard.random()};
+            driver::start(std::move(stream), &s.connections, std::move(received), std::move(next),
+                          context, head, one.handler);
+        };
+        if (auto* const own = s.app_at(path)) return start_app(*own);
         for (auto& each : s.mounts) {
             if (!path.starts_with(each.prefix)) continue;
             auto const below = path.substr(each.prefix.size());
@@ -195,9 +200,29 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
                                   next))
                 return;
         }
+        if (auto* const any = s.app_above(path)) return start_app(*any);
         bool const keep_alive = http::keep_alive(head) && !has_body(head);
         respond(std::move(stream), std::move(received), std::move(next.place),
                 s.page(head, keep_alive), keep_alive);
+    }
+
+    [[nodiscard]] app* app_at(std::string_view path) noexcept {
+        for (auto& each : apps)
+            if (!each.is_prefix && path == each.path) return &each;
+        return nullptr;
+    }
+
+    /// The WebSocket path with the longest prefix of this one, unless a page or a file is nearer.
+    [[nodiscard]] app* app_above(std::string_view path) {
+        app* best = nullptr;
+        for (auto& each : apps)
+            if (each.is_prefix && path.starts_with(each.path) &&
+                (best == nullptr || each.path.size() > best->path.size()))
+                best = &each;
+        if (best == nullptr || pages.find(path) != pages.end()) return nullptr;
+        auto const* const directory = directory_of(path);
+        bool const is_nearer = directory != nullptr && directory->first.size() >= best->path.size();
+        return is_nearer ? nullptr : best;
     }
 
     /// The response of a page or a file, or the refusal if there is none.

@@ -1,0 +1,63 @@
+// Sends every WebSocket message back as it came, text as text and binary as binary, on every path:
+// the server that conformance suites such as Autobahn want to talk to.
+//
+//   echo_server --port 9001
+
+#include <livetape/livetape.hpp>
+
+#include <CLI/CLI.hpp>
+#include <asio/signal_set.hpp>
+
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <iostream>
+#include <string_view>
+#include <system_error>
+
+namespace {
+
+/// Nothing here is worth keeping from anybody, and the suites send messages of 16 MiB.
+livetape::live_options open_to_all(std::size_t message_bytes_max) {
+    livetape::live_options open;
+    open.origins = livetape::http::origin_policy{{"*"}};
+    open.message_bytes_max = message_bytes_max;
+    open.reply_bytes_max = message_bytes_max;
+    return open;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    CLI::App arguments{"Sends every WebSocket message back, on every path."};
+    std::uint16_t port = 9001;
+    std::size_t message_bytes_max = std::size_t{64} << 20;
+    arguments.add_option("--port", port, "Port to listen on; 0 lets the system choose")
+        ->capture_default_str();
+    arguments
+        .add_option("--message-bytes-max", message_bytes_max,
+                    "Larger messages are closed with 1009")
+        ->capture_default_str();
+    CLI11_PARSE(arguments, argc, argv);
+
+    asio::io_context io{1};
+    livetape::hub hub;
+    livetape::server server{io.get_executor(), hub};
+    server.websocket(
+        "/*",
+        [](livetape::websocket_link& link, livetape::websocket::opcode code,
+           std::string_view payload) { link.send(code, payload); },
+        open_to_all(message_bytes_max));
+
+    std::error_code ec;
+    auto const at = server.listen({asio::ip::tcp::v4(), port}, {}, ec);
+    if (ec) {
+        std::cerr << "echo_server: cannot listen on port " << port << ": " << ec.message() << '\n';
+        return 1;
+    }
+    std::cout << "echo_server: ws://127.0.0.1:" << at.port() << "/" << std::endl;
+
+    asio::signal_set signals{io, SIGINT, SIGTERM};
+    signals.async_wait([&](std::error_code, int) { server.stop(); });
+    io.run();
+}
