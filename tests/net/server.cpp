@@ -52,7 +52,7 @@ public:
             return http_reply{200, "text/plain", "hello", {}};
         });
         live_options large;
-        large.message_bytes_max = 4u << 20;
+        large.handler_message_bytes_max = 4u << 20;
         served.websocket(
             "/echo",
             [](websocket_link& link, websocket::opcode code, std::string_view payload) {

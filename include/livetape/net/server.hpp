@@ -109,8 +109,17 @@ public:
     /// pages go before both kinds of prefix, and so do files below a prefix at least as long.
     /// @return the endpoint, whose error counters can be read; valid as long as the server
     live_endpoint& websocket(std::string path, message_handler handler, live_options options = {}) {
-        auto& app = state_->apps.emplace_back(std::move(path), state_->source, std::move(options),
-                                              std::move(handler));
+        auto& app = state_->apps.emplace_back(std::move(path), state_->source, std::move(options));
+        app.on_message = std::move(handler);
+        return app.endpoint;
+    }
+
+    /// The same with a handler that takes messages in pieces as they arrive: it is a callable of
+    /// two parameters, a `websocket_link&` and a `message_piece const&`.
+    live_endpoint& websocket(std::string path, message_piece_handler handler,
+                             live_options options = {}) {
+        auto& app = state_->apps.emplace_back(std::move(path), state_->source, std::move(options));
+        app.on_piece = std::move(handler);
         return app.endpoint;
     }
 

@@ -74,8 +74,17 @@ struct live_options {
     /// A WebSocket message from a client, all fragments together, and the body of a publish.
     std::size_t message_bytes_max = std::size_t{1} << 20;
 
-    /// Replies that a client causes and does not read: one more, and the connection is closed.
+    /// The same for a message to a handler of the host's own: what the usual tools and tests send
+    /// at most. It is held in memory if the handler takes whole messages.
+    std::size_t handler_message_bytes_max = std::size_t{16} << 20;
+
+    /// Replies that a client causes and does not read: one more, and the connection is closed. To a
+    /// handler's replies one of the largest message is added.
     std::size_t reply_bytes_max = std::size_t{256} << 10;
+
+    /// A handler's message over this size is sent in fragments of it, so that a pong or a close
+    /// waits for no more. About what a socket takes in one write.
+    std::size_t fragment_bytes_max = std::size_t{64} << 10;
 
     /// Whether a channel that a client names is created if the hub does not have it. Closed by
     /// default, because a stranger could fill the hub.

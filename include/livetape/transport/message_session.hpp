@@ -16,6 +16,18 @@ namespace livetape {
 using message_handler =
     std::function<void(websocket_link& link, websocket::opcode code, std::string_view payload)>;
 
+/// A part of a message as it arrives, whatever the frames.
+struct message_piece {
+    websocket::opcode code;   ///< text or binary; of text it may end inside a code point
+    std::string_view payload; ///< only of the final piece it may be empty
+    bool is_first;            ///< a message begins
+    bool is_final;            ///< the message ends; a text is valid UTF-8 as a whole
+};
+
+/// The same for messages that the host does not want whole: nothing of them is kept. A message that
+/// fails on its way has no final piece, and the connection closes.
+using message_piece_handler = std::function<void(websocket_link& link, message_piece const& piece)>;
+
 /// A WebSocket connection whose messages go to the host instead of the hub.
 /// Thread safety: shared objects unsafe; the shard's thread owns it.
 class message_session {
@@ -23,26 +35,36 @@ public:
     /// @param handler  must outlive the session
     message_session(session_context const& context, http::request_head const& head,
                     message_handler const& handler)
-        : link_{context, head, opening_error(context.endpoint, head), {}, {}},
-          cursors_{context.wakes}, handler_{handler} {}
+        : message_session{context, head, &handler, nullptr} {}
+
+    /// @param handler  must outlive the session
+    message_session(session_context const& context, http::request_head const& head,
+                    message_piece_handler const& handler)
+        : message_session{context, head, nullptr, &handler} {
+        link_.give_pieces();
+    }
 
     void feed(std::span<char> bytes, time_point now) {
         link_.feed(bytes, now, [this](auto const& message) {
             bool const is_text = message.kind == websocket::message_reader::item_kind::text;
-            handler_(link_, is_text ? websocket::opcode::text : websocket::opcode::binary,
-                     message.payload);
+            auto const code = is_text ? websocket::opcode::text : websocket::opcode::binary;
+            if (on_message_ != nullptr) return (*on_message_)(link_, code, message.payload);
+            (*on_piece_)(link_, {code, message.payload, message.is_first, message.is_final});
         });
     }
 
     void end_of_input(time_point) noexcept { link_.end_of_input(); }
 
     void gather(write_batch& batch, time_point now) {
+        link_.send_fragments(now);
         link_.out.gather_replies(batch);
         link_.out.begin_write(batch, now);
     }
 
     void settle(write_batch& batch, std::size_t written, time_point now) {
         link_.out.settle(batch, written, now);
+        // The next fragment takes another turn, after the others that have something to write.
+        if (link_.has_fragments()) cursors_.make_ready();
     }
 
     [[nodiscard]] time_point wake(time_point now) { return link_.wake(now); }
@@ -52,6 +74,12 @@ public:
     [[nodiscard]] std::string take_unread() { return {}; }
 
 private:
+    message_session(session_context const& context, http::request_head const& head,
+                    message_handler const* on_message, message_piece_handler const* on_piece)
+        : link_{context, head, opening_error(context.endpoint, head),
+                {},      {},   websocket_use::messages},
+          cursors_{context.wakes}, on_message_{on_message}, on_piece_{on_piece} {}
+
     static error opening_error(live_endpoint const& endpoint, http::request_head const& head) {
         std::string identity;
         return has_body(head) ? error::bad_content_length : endpoint.admit(head, identity);
@@ -59,7 +87,8 @@ private:
 
     websocket_link link_;
     subscriber cursors_; // without subscriptions: what the driver asks every session for
-    message_handler const& handler_;
+    message_handler const* on_message_; // one of the two
+    message_piece_handler const* on_piece_;
 };
 
 static_assert(session<message_session>);

@@ -10,10 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include <livetape/config.hpp>
 #include <livetape/error.hpp>
 #include <livetape/time.hpp>
 #include <livetape/transport/encodings.hpp>
 #include <livetape/transport/endpoint.hpp>
+#include <livetape/transport/fragment_queue.hpp>
 #include <livetape/transport/outbox.hpp>
 #include <livetape/transport/session.hpp>
 #include <livetape/wire/close_code.hpp>
@@ -23,6 +25,9 @@
 #include <livetape/wire/message_reader.hpp>
 
 namespace livetape {
+
+/// What the messages of a connection are: commands and events of the hub, or the host's own.
+enum class websocket_use : std::uint8_t { subscriptions, messages };
 
 /// The server's end of one WebSocket connection, without what the messages mean: the handshake's
 /// answer, pings and pongs, the closing handshake, and the timeouts (RFC 6455 §4.2.2, §5.5, §7).
@@ -36,10 +41,13 @@ public:
     /// Answers the opening handshake.
     /// @param refused  an error that the caller found first, or none
     websocket_link(session_context const& context, http::request_head const& head, error refused,
-                   std::string_view detail, std::span<std::string_view const> subprotocols)
+                   std::string_view detail, std::span<std::string_view const> subprotocols,
+                   websocket_use use = websocket_use::subscriptions)
         : endpoint_{context.endpoint}, reader_{websocket::role::server,
-                                               {context.endpoint.options().message_bytes_max}},
-          last_received_{context.now} {
+                                               {use == websocket_use::messages
+                                                    ? endpoint_.options().handler_message_bytes_max
+                                                    : endpoint_.options().message_bytes_max}},
+          last_received_{context.now}, use_{use} {
         if (auto const wrong = websocket::check_handshake(head); wrong != error::none) {
             refused = wrong;
             detail = {};
@@ -58,6 +66,9 @@ public:
     [[nodiscard]] live_endpoint& endpoint() const noexcept { return endpoint_; }
     [[nodiscard]] bool is_open() const noexcept { return state_ == state::open; }
 
+    /// Messages are given in pieces from now on; to be called before the first bytes are fed.
+    void give_pieces() noexcept { reader_.give_pieces(); }
+
     /// Takes received bytes; calls `on_message(item)` for each text or binary message while open.
     ///
     /// A message that makes a reply while more than `reply_bytes_max` of replies wait already ends
@@ -67,7 +78,7 @@ public:
         // Once we are closing, nothing but the peer's close frame makes the wait longer.
         if (is_open()) last_received_ = now;
         while (is_open() || state_ == state::closing) {
-            auto const waiting = out.reply_bytes();
+            auto const waiting = unsent_bytes();
             auto const item = reader_.next(bytes);
             using kind = websocket::message_reader::item_kind;
             switch (item.kind) {
@@ -84,20 +95,57 @@ public:
             case kind::close: answer_close(item.close_code); break;
             case kind::failed: fail(item.failure); break;
             }
-            if (waiting > endpoint_.options().reply_bytes_max && out.reply_bytes() > waiting &&
-                is_open())
+            if (waiting > reply_bytes_max() && unsent_bytes() > waiting && is_open())
                 fail(error::control_flood);
         }
     }
 
-    /// Appends a message of our own to the replies, compressed if that was agreed on and gains.
+    /// Sends a text or binary message, compressed if that was agreed on and gains, after what was
+    /// sent before. One to a host's own client goes in fragments if it is large, so that a control
+    /// frame can come between.
     void send(websocket::opcode code, std::string_view payload) {
+        LIVETAPE_ASSERT(!websocket::is_control(code));
         if (!is_open()) return;
+        if (use_ == websocket_use::messages &&
+            (!queue_.is_empty() || payload.size() > endpoint_.options().fragment_bytes_max))
+            return send_later(code, payload);
         auto& lane = out.lane();
         auto const begin = lane.size();
         if (deflate(payload, lane))
             detail::frame_in_place(lane, begin, code, websocket::reserved_bit_1);
         else websocket::append_frame(lane, code, payload);
+    }
+
+    /// Sends a ping with at most 125 bytes of payload, before the messages that wait. The pong is
+    /// not reported; it counts as a sign of life, as everything received does.
+    void ping(std::string_view payload = {}) {
+        if (is_open()) websocket::append_frame(out.lane(), websocket::opcode::ping, payload);
+    }
+
+    /// Starts the closing handshake after the messages that wait. Nothing is received any more.
+    /// @param code    one that `websocket::may_be_sent`, or 1005 for a close frame without one
+    /// @param reason  for people; cut to 123 bytes
+    void close(std::uint16_t code, std::string_view reason = {}) {
+        if (!is_open()) return;
+        state_ = state::closing;
+        if (queue_.is_empty()) return websocket::append_close_frame(out.lane(), code, reason);
+        queue_.push(websocket::opcode::close,
+                    std::string{websocket::detail::close_payload{code, reason}.view()}, 0);
+    }
+
+    void close(websocket::close_code code, std::string_view reason = {}) {
+        close(static_cast<std::uint16_t>(code), reason);
+    }
+
+    [[nodiscard]] bool has_fragments() const noexcept { return !queue_.is_empty(); }
+
+    /// Lets fragments that wait follow, as many as make one write. To be called before each.
+    void send_fragments(time_point now) {
+        auto const size = endpoint_.options().fragment_bytes_max;
+        if (queue_.is_empty()) return;
+        while (!queue_.is_empty() && out.reply_bytes() < size) queue_.append_next(out.lane(), size);
+        // The time to answer our close frame begins when it goes out.
+        if (state_ == state::closing) last_received_ = now;
     }
 
     /// What compresses messages for this connection and others alike, null if nothing does. From
@@ -106,11 +154,13 @@ public:
         return shared_ = codec_ ? codec_->shared() : nullptr;
     }
 
-    /// Starts the closing handshake because of an error, which is counted.
+    /// Starts the closing handshake because of an error, which is counted; messages that wait are
+    /// dropped.
     void close(error why, std::string_view reason, time_point now) {
         if (!is_open()) return;
         endpoint_.errors().count(why);
         auto const& known = describe(why);
+        queue_.clear();
         websocket::append_close_frame(out.lane(), known.close_code,
                                       reason.empty() ? known.message : reason);
         state_ = state::closing;
@@ -129,6 +179,7 @@ public:
             next = out.unsent_since() + options.write_timeout;
             if (now >= next) return abort(error::stalled);
         }
+        if (state_ == state::closing && !queue_.is_empty()) return next;
         if (state_ == state::closing) {
             if (now >= last_received_ + options.close_timeout) return abort(error::none);
             return std::min(next, last_received_ + options.close_timeout);
@@ -171,6 +222,23 @@ private:
                                  websocket::choose_subprotocol(head, subprotocols), fields);
     }
 
+    void send_later(websocket::opcode code, std::string_view payload) {
+        std::string bytes;
+        if (deflate(payload, bytes))
+            return queue_.push(code, std::move(bytes), websocket::reserved_bit_1);
+        queue_.push(code, std::string{payload}, 0);
+    }
+
+    [[nodiscard]] std::size_t unsent_bytes() const noexcept {
+        return out.reply_bytes() + queue_.bytes();
+    }
+
+    [[nodiscard]] std::size_t reply_bytes_max() const noexcept {
+        auto const& options = endpoint_.options();
+        return options.reply_bytes_max +
+               (use_ == websocket_use::messages ? options.handler_message_bytes_max : 0);
+    }
+
     [[nodiscard]] bool deflate(std::string_view message, std::string& to) {
         if (shared_ != nullptr) return shared_->deflate(message, to);
         return codec_ != nullptr && codec_->deflate(message, to);
@@ -178,7 +246,9 @@ private:
 
     /// RFC 6455 §5.5.1: the answer to a close echoes its code, unless we sent ours before.
     void answer_close(std::uint16_t code) {
-        if (is_open()) {
+        // Of a message that was begun nothing more is sent; its close frame ends it as well.
+        if (is_open() || !queue_.is_empty()) {
+            queue_.clear();
             bool const has_code =
                 code != static_cast<std::uint16_t>(websocket::close_code::no_status_received);
             if (has_code) websocket::append_close_frame(out.lane(), code);
@@ -190,7 +260,9 @@ private:
     /// RFC 6455 §7.1.7: says why and ends without waiting for the peer's close.
     void fail(error why) {
         endpoint_.errors().count(why);
-        if (is_open())
+        bool const is_close_sent = state_ == state::closing && queue_.is_empty();
+        queue_.clear();
+        if (!is_close_sent)
             websocket::append_close_frame(out.lane(), describe(why).close_code,
                                           describe(why).message);
         state_ = state::ended;
@@ -206,9 +278,11 @@ private:
     std::unique_ptr<websocket::message_codec> codec_; ///< null: messages go plain
     websocket::shared_compressor const* shared_ = nullptr;
     websocket::message_reader reader_;
+    fragment_queue queue_;
     time_point last_received_;
     time_point last_ping_{};
     state state_ = state::open;
+    websocket_use use_;
 };
 
 } // namespace livetape

@@ -15,8 +15,8 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
     };
 
     struct app {
-        app(std::string at, hub& source, live_options options, message_handler calls)
-            : path{std::move(at)}, endpoint{source, std::move(options)}, handler{std::move(calls)} {
+        app(std::string at, hub& source, live_options options)
+            : path{std::move(at)}, endpoint{source, std::move(options)} {
             if (path.ends_with('*')) {
                 path.pop_back();
                 is_prefix = true;
@@ -25,7 +25,8 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
         std::string path;
         bool is_prefix = false;
         live_endpoint endpoint;
-        message_handler handler;
+        message_handler on_message; // one of the two
+        message_piece_handler on_piece;
     };
 
     /// A place among the connections, given back when the last object that serves it is gone.
@@ -189,8 +190,12 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
             using driver = connection<Stream, message_session, next_step>;
             session_context const context{one.endpoint, s.own_shard.wakes(), clock::now(),
                                           s.own_shard.random()};
-            driver::start(std::move(stream), &s.connections, std::move(received), std::move(next),
-                          context, head, one.handler);
+            auto const start = [&](auto const& handler) {
+                driver::start(std::move(stream), &s.connections, std::move(received),
+                              std::move(next), context, head, handler);
+            };
+            if (one.on_message) start(one.on_message);
+            else start(one.on_piece);
         };
         if (auto* const own = s.app_at(path)) return start_app(*own);
         for (auto& each : s.mounts) {
