@@ -2,6 +2,9 @@
 // the server that conformance suites such as Autobahn want to talk to.
 //
 //   echo_server --port 9001
+//   echo_server --port 9001 --cert chain.pem --key key.pem
+
+#include "../support/tls_arguments.hpp"
 
 #include <livetape/livetape.hpp>
 
@@ -38,6 +41,7 @@ int main(int argc, char** argv) {
         .add_option("--message-bytes-max", message_bytes_max,
                     "Larger messages are closed with 1009")
         ->capture_default_str();
+    tls_arguments const tls{arguments};
     CLI11_PARSE(arguments, argc, argv);
 
     asio::io_context io{1};
@@ -49,13 +53,14 @@ int main(int argc, char** argv) {
            std::string_view payload) { link.send(code, payload); },
         open_to_all(message_bytes_max));
 
-    std::error_code ec;
-    auto const at = server.listen({asio::ip::tcp::v4(), port}, {}, ec);
-    if (ec) {
-        std::cerr << "echo_server: cannot listen on port " << port << ": " << ec.message() << '\n';
+    try {
+        auto const at = tls.listen(server, port);
+        auto const* const scheme = tls.are_given() ? "wss" : "ws";
+        std::cout << "echo_server: " << scheme << "://127.0.0.1:" << at.port() << "/" << std::endl;
+    } catch (std::system_error const& failure) {
+        std::cerr << "echo_server: " << failure.what() << '\n';
         return 1;
     }
-    std::cout << "echo_server: ws://127.0.0.1:" << at.port() << "/" << std::endl;
 
     asio::signal_set signals{io, SIGINT, SIGTERM};
     signals.async_wait([&](std::error_code, int) { server.stop(); });

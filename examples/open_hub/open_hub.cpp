@@ -4,6 +4,8 @@
 //   curl -N 'http://127.0.0.1:8080/live/sse?channel=chat'
 //   curl 'http://127.0.0.1:8080/live/publish?channel=chat' -H 'Content-Type: text/plain' -d hello
 
+#include "../support/tls_arguments.hpp"
+
 #include <livetape/livetape.hpp>
 
 #include <CLI/CLI.hpp>
@@ -30,6 +32,7 @@ int main(int argc, char** argv) {
     arguments.add_option("--retain-bytes", retention.log_bytes_max, "Bytes that a channel keeps")
         ->capture_default_str();
     arguments.add_option("--retain-seconds", seconds, "Age of the oldest event kept; 0 for any");
+    tls_arguments const tls{arguments};
     CLI11_PARSE(arguments, argc, argv);
     retention.log_age_max = std::chrono::seconds{seconds};
 
@@ -43,13 +46,14 @@ int main(int argc, char** argv) {
     open.hooks.publish = [](std::string_view, std::string_view) { return true; };
     server.live("/live", open);
 
-    std::error_code ec;
-    auto const at = server.listen({asio::ip::tcp::v4(), port}, {}, ec);
-    if (ec) {
-        std::cerr << "open_hub: cannot listen on port " << port << ": " << ec.message() << '\n';
+    try {
+        auto const at = tls.listen(server, port);
+        auto const* const scheme = tls.are_given() ? "https" : "http";
+        std::cout << "open_hub: " << scheme << "://127.0.0.1:" << at.port() << "/live" << std::endl;
+    } catch (std::system_error const& failure) {
+        std::cerr << "open_hub: " << failure.what() << '\n';
         return 1;
     }
-    std::cout << "open_hub: http://127.0.0.1:" << at.port() << "/live" << std::endl;
 
     asio::signal_set signals{io, SIGINT, SIGTERM};
     signals.async_wait([&](std::error_code, int) { server.stop(); });

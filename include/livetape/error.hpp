@@ -16,6 +16,10 @@ namespace livetape {
 enum class error : std::uint8_t {
     none = 0,
 
+    // TLS, before the first request.
+    tls_required,         ///< HTTP where TLS is spoken
+    tls_handshake_failed, ///< the TLS handshake failed, or what came was no TLS
+
     // The HTTP head (RFC 9112 §3 to §6).
     bad_request_line,   ///< the request line is not `method SP target SP HTTP/1.x`
     bad_http_version,   ///< HTTP version other than 1.0 and 1.1
@@ -107,6 +111,10 @@ using enum error_condition;
 
 inline constexpr std::array<error_description, error_count> error_table{{
     {"none", 200, 1000, protocol_violation, "no error"},
+
+    {"tls_required", 400, 1002, handshake_failed, "this port speaks TLS; use https or wss"},
+    {"tls_handshake_failed", 400, 1002, handshake_failed,
+     "offer TLS 1.2 or 1.3, and the certificate that is asked for"},
 
     {"bad_request_line", 400, 1002, handshake_failed,
      "send a request line of the form 'GET /path HTTP/1.1'"},

@@ -18,22 +18,22 @@ struct finding {
 };
 
 /// What a folder of the library may include beside the standard library, the root headers and
-/// itself; `single` names the one file of the folder with one dependency more.
+/// itself; files whose names begin with `optional_prefix` may have one dependency more.
 struct layer {
     std::string_view name;
     std::vector<std::string_view> layers;
     std::vector<std::string_view> libraries;
-    std::string_view single_file;
-    std::string_view single_library;
+    std::string_view optional_prefix;
+    std::string_view optional_library;
 };
 
 inline std::span<layer const> layers() {
     static std::vector<layer> const table{
-        {"wire", {}, {}, "deflate.hpp", "zlib"},
+        {"wire", {}, {}, "deflate", "zlib"},
         {"channel", {}, {}, {}, {}},
         {"transport", {"wire", "channel"}, {"simdjson"}, {}, {}},
-        {"net", {"transport", "channel", "wire"}, {"asio"}, "tls.hpp", "openssl"},
-        {"client", {"wire"}, {"asio"}, "tls.hpp", "openssl"},
+        {"net", {"transport", "channel", "wire"}, {"asio"}, "tls", "openssl"},
+        {"client", {"wire"}, {"asio"}, "tls", "openssl"},
         {"analytics", {"channel", "wire"}, {}, {}, {}},
         {"cluster", {"channel", "wire"}, {"asio"}, {}, {}},
     };
@@ -105,6 +105,8 @@ inline std::vector<finding> check_includes(std::string_view path, std::string_vi
         return found;
     }
 
+    bool const is_optional = own != layers().end() && !own->optional_prefix.empty() &&
+                             file.substr(file.rfind('/') + 1).starts_with(own->optional_prefix);
     std::size_t number = 0;
     for (auto const line : lines_of(text)) {
         ++number;
@@ -130,9 +132,8 @@ inline std::vector<finding> check_includes(std::string_view path, std::string_vi
         } else if (library == "?") {
             refuse("<" + std::string{header} + ">: write livetape headers as <livetape/...>, " +
                    "and other libraries by their narrow headers");
-        } else if (folder.empty() ||
-                   (!contains(own->libraries, library) &&
-                    !(own->single_file == file && own->single_library == library))) {
+        } else if (folder.empty() || (!contains(own->libraries, library) &&
+                                      !(is_optional && own->optional_library == library))) {
             refuse(library);
         }
     }

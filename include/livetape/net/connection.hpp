@@ -9,34 +9,20 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 #include <asio/buffer.hpp>
 #include <asio/error.hpp>
 #include <asio/socket_base.hpp>
 
-#include <livetape/intrusive_list.hpp>
 #include <livetape/intrusive_ref.hpp>
+#include <livetape/net/live_connection.hpp>
 #include <livetape/net/shard.hpp>
 #include <livetape/net/stream_traits.hpp>
 #include <livetape/transport/session.hpp>
 
 namespace livetape {
-
-/// A connection as the one who stops a server sees it.
-class live_connection : public list_hook<live_connection> {
-public:
-    virtual ~live_connection() = default;
-
-    /// Lets the session say good-bye and closes once that is written.
-    virtual void shut_down() = 0;
-
-    /// Closes at once. Its completion is never called.
-    virtual void cancel() noexcept = 0;
-};
-
-/// All connections of a server on one shard.
-using connection_list = intrusive_list<live_connection>;
 
 /// Drives a session over one stream: reads what arrives, writes what is due, keeps the deadline.
 ///
@@ -169,22 +155,43 @@ private:
             buffers pieces;
             written = stream_.write_some(pieces.fill(batch), ec);
         }
+        if constexpr (detail::holding_stream<Stream>)
+            if (stream_.holds_back()) return hold(written, now);
         auto const is_partial = written < batch.bytes();
         settle(batch, written, now);
         if (ec && ec != asio::error::would_block && ec != asio::error::try_again) {
             finish(ec);
         } else if (is_partial) {
-            set_writing(true);
-            stream_.async_wait(asio::socket_base::wait_write,
-                               [self = self_ref{this}](std::error_code) {
-                                   self->set_writing(false);
-                                   self->pump(clock::now());
-                               });
-            if (auto const next = wake(now); next != never) shard_.fire_by(*this, next);
+            wait_for_room(now);
         } else if (cursors_->is_due()) {
             // More is due than a batch takes; the others come first.
             cursors_->make_ready();
         }
+        return true;
+    }
+
+    void wait_for_room(time_point now) {
+        set_writing(true);
+        stream_.async_wait(asio::socket_base::wait_write,
+                           [self = self_ref{this}](std::error_code) { self->end_wait(); });
+        if (auto const next = wake(now); next != never) shard_.fire_by(*this, next);
+    }
+
+    void end_wait() {
+        auto const now = clock::now();
+        set_writing(false);
+        if (flight_) {
+            settle(*flight_->batch, flight_->written, now);
+            flight_.reset();
+        }
+        pump(now);
+    }
+
+    /// The stream has taken bytes that are not on their way yet: until they are, the batch stays
+    /// unsettled, so that the session sees a peer that takes nothing.
+    bool hold(std::size_t written, time_point now) {
+        flight_ = std::make_unique<flight>(flight{shard_.take_batch(), written});
+        wait_for_room(now);
         return true;
     }
 
@@ -281,11 +288,13 @@ private:
             cancel_read();
             return;
         }
-        // With nothing more to read, closing says the same as shutting our side.
-        if (end() == session_end::finished || has_input_ended_) return finish(asio::error::eof);
+        // With nothing more to read, closing says the same as shutting our side; but a layer such
+        // as TLS has a good-bye of its own.
+        bool const is_over = end() == session_end::finished || has_input_ended_;
+        if (is_over && !detail::closing_stream<Stream>) return finish(asio::error::eof);
         std::error_code ec;
-        detail::lowest_layer_of(stream_).shutdown(asio::socket_base::shutdown_send, ec);
-        if (ec) return finish(asio::error::eof);
+        detail::close_output(stream_, ec);
+        if (ec || has_input_ended_) return finish(asio::error::eof);
         phase_ = phase::lingering;
         shard_.cancel(*this);
         shard_.fire_by(*this, now + linger_time);
@@ -306,6 +315,10 @@ private:
 
     void finish(std::error_code ec) {
         if (phase_ == phase::over) return;
+        // What we end ourselves, we end in good order.
+        std::error_code ignored;
+        bool const is_our_wish = ec == asio::error::connection_aborted;
+        if (is_our_wish && detail::closing_stream<Stream>) detail::close_output(stream_, ignored);
         phase_ = phase::over;
         unlink();
         close_stream();
@@ -333,10 +346,18 @@ private:
     };
 
     /// What a write in flight keeps in place on a stream that is not driven by readiness.
-    struct flight {
+    struct async_write {
         write_batch batch;
         buffers pieces;
     };
+
+    /// What a write keeps whose bytes a stream that is driven by readiness holds back.
+    struct held_write {
+        std::unique_ptr<write_batch> batch;
+        std::size_t written = 0;
+    };
+
+    using flight = std::conditional_t<detail::readiness_stream<Stream>, held_write, async_write>;
 
     static constexpr std::size_t async_read_bytes = 4096;
     static constexpr std::chrono::seconds keep_alive_time{75};

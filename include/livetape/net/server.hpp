@@ -24,9 +24,11 @@
 
 #include <livetape/channel/hub.hpp>
 #include <livetape/net/connection.hpp>
+#include <livetape/net/opening.hpp>
 #include <livetape/net/reply.hpp>
 #include <livetape/net/shard.hpp>
 #include <livetape/net/static_files.hpp>
+#include <livetape/net/stream_layer.hpp>
 #include <livetape/net/transports.hpp>
 #include <livetape/transport/endpoint.hpp>
 #include <livetape/transport/message_session.hpp>
@@ -135,7 +137,23 @@ public:
 
     endpoint_type listen(endpoint_type const& at, listen_options const& options,
                          std::error_code& ec) {
-        return state_->listen(at, options, ec);
+        return state_->listen(at, options, {}, ec);
+    }
+
+    /// Starts to accept connections through a layer such as a `tls_context`. Those over the limit
+    /// are closed before the layer opens.
+    template <stream_layer<stream_type> Layer>
+    endpoint_type listen(endpoint_type const& at, Layer layer, listen_options const& options = {}) {
+        std::error_code ec;
+        auto const bound = listen(at, std::move(layer), options, ec);
+        if (ec) throw std::system_error{ec, "cannot listen on port " + std::to_string(at.port())};
+        return bound;
+    }
+
+    template <stream_layer<stream_type> Layer>
+    endpoint_type listen(endpoint_type const& at, Layer layer, listen_options const& options,
+                         std::error_code& ec) {
+        return state_->listen(at, options, state::opens_by(std::move(layer)), ec);
     }
 
     /// Stops accepting, tells the sessions to say good-bye (WebSocket clients get 1001) and closes

@@ -3,7 +3,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <utility>
 
 #include <asio/basic_waitable_timer.hpp>
 #include <asio/execution_context.hpp>
@@ -50,7 +52,12 @@ public:
     [[nodiscard]] std::span<char> read_buffer() noexcept { return read_buffer_; }
 
     /// A batch for the write that is going on now.
-    [[nodiscard]] write_batch& batch() noexcept { return batch_; }
+    [[nodiscard]] write_batch& batch() noexcept { return *batch_; }
+
+    /// Gives that batch away, to whom it is to be settled by later, and takes another.
+    [[nodiscard]] std::unique_ptr<write_batch> take_batch() {
+        return std::exchange(batch_, std::make_unique<write_batch>());
+    }
 
     [[nodiscard]] std::uint32_t random() noexcept {
         return static_cast<std::uint32_t>(mix_bits(++random_state_) >> 32);
@@ -102,7 +109,7 @@ private:
     loop_timer wheel_clock_;
     std::uint64_t random_state_;
     bool is_wheel_running_ = false;
-    write_batch batch_;
+    std::unique_ptr<write_batch> batch_ = std::make_unique<write_batch>();
     std::array<char, 64u << 10> read_buffer_;
 };
 

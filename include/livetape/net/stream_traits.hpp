@@ -12,14 +12,28 @@
 namespace livetape::detail {
 
 /// A plain socket can say when it is ready, and then be read and written without waiting: its idle
-/// connection holds no buffer. Other streams (TLS, in-memory pairs) are read and written by
-/// asynchronous operations that own their buffers meanwhile.
+/// connection holds no buffer, and neither does one of `tls_stream`. Other streams (Asio's own TLS,
+/// in-memory pairs) are read and written by asynchronous operations that own their buffers
+/// meanwhile.
 template <class Stream>
 concept readiness_stream = requires(Stream& s, std::error_code& ec, char* bytes) {
     s.non_blocking(true, ec);
     s.read_some(asio::buffer(bytes, 1), ec);
     s.write_some(asio::buffer(bytes, 1), ec);
     s.async_wait(asio::socket_base::wait_read, [](std::error_code) {});
+};
+
+/// A readiness stream that may take more than the socket does: then the rest goes out while it
+/// waits for `wait_write`.
+template <class Stream>
+concept holding_stream = readiness_stream<Stream> && requires(Stream const& s) {
+    { s.holds_back() } -> std::same_as<bool>;
+};
+
+/// A stream with a good-bye of its own below the session's.
+template <class Stream>
+concept closing_stream = requires(Stream& s, std::error_code& ec) {
+    s.close_output(ec);
 };
 
 /// The io_context behind a stream's executor. Precondition: there is one; pools of threads and
@@ -45,6 +59,13 @@ template <class Stream>
 auto& lowest_layer_of(Stream& stream) {
     if constexpr (requires { stream.lowest_layer(); }) return stream.lowest_layer();
     else return stream;
+}
+
+/// Says that nothing more will be sent.
+template <class Stream>
+void close_output(Stream& stream, std::error_code& ec) {
+    if constexpr (closing_stream<Stream>) stream.close_output(ec);
+    else lowest_layer_of(stream).shutdown(asio::socket_base::shutdown_send, ec);
 }
 
 } // namespace livetape::detail

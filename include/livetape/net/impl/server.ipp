@@ -73,11 +73,47 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
         }
     };
 
+    /// What happens once a layer is open, or has failed.
+    struct opened {
+        slot place;
+
+        template <class Stream>
+        void operator()(std::error_code ec, Stream& stream) {
+            if (ec) return place->errors.count(error_of(ec));
+            if (!place->has_stopped) read_request(std::move(stream), {}, std::move(place));
+        }
+
+        [[nodiscard]] static error error_of(std::error_code ec) noexcept {
+            if (ec.category() == error_category()) return static_cast<error>(ec.value());
+            return ec == asio::error::timed_out ? error::request_timeout
+                                                : error::tls_handshake_failed;
+        }
+    };
+
+    /// What is done with an accepted connection before its first request.
+    using open_function = std::function<void(stream_type, slot)>;
+
+    template <class Layer>
+    static open_function opens_by(Layer layer) {
+        return [layer = std::move(layer)](stream_type socket, slot place) {
+            auto& s = *place;
+            using stream = decltype(layer.wrap(std::move(socket)));
+            opening<stream, opened>::start(layer.wrap(std::move(socket)), s.connections,
+                                           opened{std::move(place)}, layer.open_timeout());
+        };
+    }
+
+    struct listener {
+        acceptor_type acceptor;
+        open_function open; ///< empty if there is no layer
+    };
+
     state(executor_type e, hub& h, server_options o)
         : executor{e}, source{h}, options{std::move(o)},
           own_shard{shard::of(asio::query(e, asio::execution::context))}, housekeeping{e} {}
 
-    endpoint_type listen(endpoint_type const& at, listen_options const& how, std::error_code& ec) {
+    endpoint_type listen(endpoint_type const& at, listen_options const& how, open_function open,
+                         std::error_code& ec) {
         acceptor_type acceptor{executor};
         acceptor.open(at.protocol(), ec);
         if (!ec) acceptor.set_option(asio::socket_base::reuse_address{true}, ec);
@@ -95,51 +131,53 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
         if (!ec) acceptor.set_option(asio::ip::tcp::no_delay{true}, ec);
         if (ec) return {};
         auto const bound = acceptor.local_endpoint(ec);
-        acceptors.push_back(std::move(acceptor));
-        accept_on(acceptors.back());
-        if (acceptors.size() == 1) keep_house();
+        listeners.push_back({std::move(acceptor), std::move(open)});
+        accept_on(listeners.back());
+        if (listeners.size() == 1) keep_house();
         return bound;
     }
 
-    void accept_on(acceptor_type& acceptor) {
-        acceptor.async_wait(asio::socket_base::wait_read,
-                            [s = this->shared_from_this(), &acceptor](std::error_code ec) {
-                                if (ec || s->has_stopped) return;
-                                s->accept_waiting(acceptor);
-                            });
+    void accept_on(listener& on) {
+        on.acceptor.async_wait(asio::socket_base::wait_read,
+                               [s = this->shared_from_this(), &on](std::error_code ec) {
+                                   if (ec || s->has_stopped) return;
+                                   s->accept_waiting(on);
+                               });
     }
 
     /// Takes the connections that wait, a bounded number of them so that sessions get their turn.
-    void accept_waiting(acceptor_type& acceptor) {
+    void accept_waiting(listener& on) {
         for (int i = 0; i < accepts_per_turn; ++i) {
             std::error_code ec;
             endpoint_type from;
             stream_type stream{executor};
-            acceptor.accept(stream, from, ec);
+            on.acceptor.accept(stream, from, ec);
             if (ec == asio::error::would_block || ec == asio::error::try_again) break;
-            if (ec && ec != asio::error::connection_aborted) return accept_later(acceptor);
-            if (!ec) admit(std::move(stream), from.address());
+            if (ec && ec != asio::error::connection_aborted) return accept_later(on);
+            if (!ec) admit(std::move(stream), from.address(), on);
         }
-        accept_on(acceptor);
+        accept_on(on);
     }
 
     /// Out of descriptors or memory: waiting connections stay in the backlog until there are some.
-    void accept_later(acceptor_type& acceptor) {
+    void accept_later(listener& on) {
         errors.count(error::too_many_connections);
         auto const timer = std::make_shared<loop_timer>(executor, std::chrono::milliseconds{100});
-        timer->async_wait([s = this->shared_from_this(), timer, &acceptor](std::error_code) {
-            if (!s->has_stopped) s->accept_on(acceptor);
+        timer->async_wait([s = this->shared_from_this(), timer, &on](std::error_code) {
+            if (!s->has_stopped) s->accept_on(on);
         });
     }
 
-    void admit(stream_type stream, asio::ip::address const& from) {
+    void admit(stream_type stream, asio::ip::address const& from, listener const& by) {
         auto const address_max = options.connections_per_address_max;
         auto const known = address_max > 0 ? per_address_count(from) : 0;
         slot place{this->shared_from_this(), from};
         if (connection_count <= options.connections_max &&
             (address_max == 0 || known < address_max))
-            return read_request(std::move(stream), {}, std::move(place));
+            return by.open ? by.open(std::move(stream), std::move(place))
+                           : read_request(std::move(stream), {}, std::move(place));
         errors.count(error::too_many_connections);
+        if (by.open) return; // a handshake is what the limit should spare us
         respond(std::move(stream), {}, std::move(place),
                 http::refusal(error::too_many_connections, {}, false, "Retry-After: 5\r\n"), false);
     }
@@ -283,7 +321,7 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
     void stop() {
         if (has_stopped) return;
         has_stopped = true;
-        for (auto& each : acceptors) each.close();
+        for (auto& each : listeners) each.acceptor.close();
         connections.for_each([](live_connection& each) { each.shut_down(); });
         housekeeping.cancel();
         if (connections.empty()) return;
@@ -304,7 +342,7 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
     void close_all() noexcept {
         has_stopped = true;
         std::error_code ignored;
-        for (auto& each : acceptors) each.close(ignored);
+        for (auto& each : listeners) each.acceptor.close(ignored);
         housekeeping.cancel();
         while (auto* const each = connections.pop_front()) each->cancel();
     }
@@ -321,7 +359,7 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
     std::deque<app> apps;
     std::vector<std::pair<std::string, static_files>> directories;
     std::map<std::string, request_handler, std::less<>> pages;
-    std::deque<acceptor_type> acceptors;
+    std::deque<listener> listeners;
     loop_timer housekeeping;
     std::map<asio::ip::address, std::size_t> per_address;
     std::size_t connection_count = 0;
