@@ -79,10 +79,28 @@ enum class error : std::uint8_t {
     payload_too_large,  ///< a published payload or key over the limit
 
     // Ends of a connection.
-    gap,            ///< events were lost and this transport cannot say so in the stream
-    stalled,        ///< the peer took no byte for the stall time
-    idle_timeout,   ///< the peer sent nothing, not even a pong, for the idle time
-    control_flood,  ///< replies that the peer does not read exceed the limit
+    gap,           ///< events were lost and this transport cannot say so in the stream
+    stalled,       ///< the peer took no byte for the stall time
+    idle_timeout,  ///< the peer sent nothing, not even a pong, for the idle time
+    control_flood, ///< replies that the peer does not read exceed the limit
+
+    // A client's side: where it connects to, and what it is answered.
+    bad_url_scheme,        ///< a URL of a scheme other than ws, wss, http and https
+    bad_url_authority,     ///< a URL with a malformed host or port, or with user information
+    bad_url_target,        ///< a URL with a forbidden character, or a WebSocket URL's fragment
+    bad_status_line,       ///< the response does not begin with `HTTP/1.x`, a status and a reason
+    connect_timeout,       ///< no connection came about in time
+    proxy_refused,         ///< the proxy answered CONNECT with a status other than 2xx
+    handshake_timeout,     ///< the opening handshake did not end in time
+    unexpected_status,     ///< the response has another status than the one that goes on
+    bad_upgrade_response,  ///< status 101 without `Upgrade: websocket` or `Connection: Upgrade`
+    bad_accept,            ///< `Sec-WebSocket-Accept` does not answer the key
+    unoffered_subprotocol, ///< the server chose a subprotocol that was not offered
+    unoffered_extension,   ///< the server accepted an extension or parameter that was not offered
+    connection_closed,     ///< the WebSocket connection ended with a closing handshake
+    close_timeout,         ///< the peer did not answer a close frame in time
+    write_queue_full,      ///< messages that wait to be written exceed the limit
+
     internal_error, ///< the host's code failed
 };
 
@@ -195,6 +213,33 @@ inline constexpr std::array<error_description, error_count> error_table{{
     {"idle_timeout", 408, 4003, limit_exceeded,
      "nothing was received for too long; connect again with the last cursor"},
     {"control_flood", 429, 1008, limit_exceeded, "replies are not being read"},
+
+    {"bad_url_scheme", 400, 1008, handshake_failed,
+     "use a URL that begins with ws://, wss://, http:// or https://"},
+    {"bad_url_authority", 400, 1008, handshake_failed,
+     "name a host and perhaps a port in the URL, and no user"},
+    {"bad_url_target", 400, 1008, handshake_failed,
+     "percent-encode what the URL's path and query may not hold; WebSocket URLs have no fragment"},
+    {"bad_status_line", 502, 1002, handshake_failed, "the server's answer is not HTTP/1"},
+    {"connect_timeout", 504, 1008, limit_exceeded, "the server could not be reached in time"},
+    {"proxy_refused", 502, 1008, handshake_failed, "the proxy refused to connect to the server"},
+    {"handshake_timeout", 504, 1008, limit_exceeded,
+     "the server did not answer the opening handshake in time"},
+    {"unexpected_status", 502, 1008, handshake_failed,
+     "the server answered with another status than was asked for"},
+    {"bad_upgrade_response", 502, 1002, handshake_failed,
+     "the server switched protocols, but not to WebSocket"},
+    {"bad_accept", 502, 1002, handshake_failed,
+     "the server's Sec-WebSocket-Accept does not answer this client's key"},
+    {"unoffered_subprotocol", 502, 1002, handshake_failed,
+     "the server chose a subprotocol that was not offered"},
+    {"unoffered_extension", 502, 1010, handshake_failed,
+     "the server accepted an extension that was not offered"},
+    {"connection_closed", 410, 1000, protocol_violation, "the connection was closed"},
+    {"close_timeout", 504, 1008, limit_exceeded, "the close frame was not answered in time"},
+    {"write_queue_full", 429, 1008, limit_exceeded,
+     "more messages wait to be written than the limit allows"},
+
     {"internal_error", 500, 1011, protocol_violation, "the server failed"},
 }};
 

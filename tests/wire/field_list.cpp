@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include <livetape/wire/request_head.hpp>
+
 #include <doctest/doctest.h>
 
 using livetape::http::has_token;

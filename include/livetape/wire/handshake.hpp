@@ -30,7 +30,7 @@ namespace detail {
 
 /// Calls `visit(value)` for each line of a field until it returns false; returns whether none did.
 template <typename Visit>
-bool all_lines(http::request_head const& head, std::string_view field_name, Visit visit) {
+bool all_lines(http::message_head const& head, std::string_view field_name, Visit visit) {
     for (std::size_t i = 0; i < head.field_count(); ++i) {
         auto const field = head.field_at(i);
         if (http::equals_ignoring_case(field.name, field_name) && !visit(field.value)) return false;

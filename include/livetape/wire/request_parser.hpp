@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <utility>
 
@@ -12,31 +11,19 @@
 #include <livetape/wire/authority.hpp>
 #include <livetape/wire/body_framing.hpp>
 #include <livetape/wire/characters.hpp>
-#include <livetape/wire/field_list.hpp>
+#include <livetape/wire/head_lines.hpp>
 #include <livetape/wire/parse_status.hpp>
 #include <livetape/wire/request_head.hpp>
 
 namespace livetape::http {
 
-/// What a request head may cost before anything is known of who sends it.
-struct head_limits {
-    /// Bytes from the first byte to the empty line, both included, with empty lines before the
-    /// request line. Browsers with many cookies send some 8 KiB; 16 KiB is the common server limit.
-    std::size_t head_bytes_max = 16384;
-    /// Bytes of the request target. RFC 9112 §3 asks for at least 8000 for the whole line.
-    std::size_t target_bytes_max = 8192;
-    /// Field lines. A browser sends about 20; each costs 16 bytes besides its text.
-    std::size_t fields_max = 100;
-};
-
 /// Incremental parser of HTTP/1.0 and HTTP/1.1 request heads (RFC 9112 §2 to §6), strict: what two
 /// recipients might read differently is refused, never repaired.
 ///
-/// Theory of operation: input is cut at LF; a line that is whole in the input is parsed where it
-/// lies, else its pieces are gathered first. So each byte is looked at a fixed number of times,
-/// however it was split. Every line must end with CR LF: the permission of RFC 9112 §2.2 to take a
-/// bare LF is not used, since a bare LF or CR is how request smuggling begins. When the empty line
-/// arrives, Host and the body's framing are checked across the fields.
+/// Theory of operation: input is cut at LF, and each line parsed as it comes. Every line must end
+/// with CR LF: the permission of RFC 9112 §2.2 to take a bare LF is not used, since a bare LF or CR
+/// is how request smuggling begins. When the empty line arrives, Host and the body's framing are
+/// checked across the fields.
 ///
 /// Empty lines before the request line are skipped, at most `empty_lines_max`.
 /// Thread safety: distinct objects safe; shared objects unsafe.
@@ -47,7 +34,8 @@ public:
     /// Empty lines skipped before a request line (RFC 9112 §2.2 wants at least one).
     static constexpr std::size_t empty_lines_max = 4;
 
-    explicit request_parser(head_limits limits = {}) : limits_{limits} {}
+    explicit request_parser(head_limits limits = {})
+        : limits_{limits}, lines_{limits.head_bytes_max} {}
 
     /// Takes bytes from the front of `input`, up to the end of the head and no further.
     ///
@@ -64,7 +52,7 @@ public:
     /// Whether bytes of a request have arrived that is not complete: tells an idle connection
     /// from a slow request.
     [[nodiscard]] bool has_begun() const noexcept {
-        return status_ == parse_status::need_more && head_bytes_ != 0;
+        return status_ == parse_status::need_more && lines_.bytes() != 0;
     }
 
     /// The parsed head, valid until `release`. Precondition: `feed` returned `done`.
@@ -86,19 +74,17 @@ private:
     enum class stage : std::uint8_t { request_line, fields };
 
     [[nodiscard]] parse_status fail(error why);
-    [[nodiscard]] parse_status keep_partial(std::string_view piece);
+    [[nodiscard]] error check_partial() const noexcept;
     [[nodiscard]] error check_request_line_size(std::string_view line) const noexcept;
     [[nodiscard]] error parse_line(std::string_view line);
     [[nodiscard]] error parse_request_line(std::string_view line);
     [[nodiscard]] error check_target(std::string_view method,
                                      std::string_view target) const noexcept;
-    [[nodiscard]] error parse_field_line(std::string_view line);
     [[nodiscard]] error check_head() const noexcept;
 
     head_limits limits_;
     request_head head_;
-    std::string partial_;        // the beginning of a line whose end has not arrived
-    std::size_t head_bytes_ = 0; // taken so far, partial_ included
+    detail::head_lines lines_;
     std::size_t empty_lines_ = 0;
     stage stage_ = stage::request_line;
     parse_status status_ = parse_status::need_more;
@@ -107,18 +93,10 @@ private:
 
 inline parse_status request_parser::feed(std::string_view& input) {
     while (status_ == parse_status::need_more) {
-        auto const window = input.substr(0, limits_.head_bytes_max - head_bytes_);
-        auto const end = window.find('\n');
-        auto const taken = end == std::string_view::npos ? window.size() : end + 1;
-        head_bytes_ += taken;
-        input.remove_prefix(taken);
-        if (end == std::string_view::npos) return keep_partial(window);
-
-        auto line = window.substr(0, end);
-        if (!partial_.empty()) line = partial_.append(line);
-        auto const why = parse_line(line);
-        partial_.clear();
+        auto const line = lines_.next(input);
+        auto const why = line ? parse_line(*line) : check_partial();
         if (why != error::none) return fail(why);
+        if (!line) break;
     }
     return status_;
 }
@@ -126,21 +104,19 @@ inline parse_status request_parser::feed(std::string_view& input) {
 inline parse_status request_parser::fail(error why) {
     failure_ = why;
     head_ = {};
-    partial_ = {};
+    lines_ = detail::head_lines{0};
     return status_ = parse_status::failed;
 }
 
-inline parse_status request_parser::keep_partial(std::string_view piece) {
-    partial_.append(piece);
-    if (stage_ == stage::request_line && !partial_.empty()) {
+inline error request_parser::check_partial() const noexcept {
+    auto const partial = lines_.partial();
+    if (stage_ == stage::request_line && !partial.empty()) {
         // Whoever speaks another protocol (TLS, for one) is told at the first byte.
-        if (partial_.front() != '\r' && !detail::is_of(partial_.front(), detail::token_character))
-            return fail(error::bad_request_line);
-        if (auto const why = check_request_line_size(partial_); why != error::none)
-            return fail(why);
+        if (partial.front() != '\r' && !detail::is_of(partial.front(), detail::token_character))
+            return error::bad_request_line;
+        if (auto const why = check_request_line_size(partial); why != error::none) return why;
     }
-    if (head_bytes_ >= limits_.head_bytes_max) return fail(error::head_too_large);
-    return parse_status::need_more;
+    return lines_.is_full() ? error::head_too_large : error::none;
 }
 
 /// O(1) while the line is within bounds. `line` may end with the CR of its line end.
@@ -167,7 +143,7 @@ inline error request_parser::parse_line(std::string_view line) {
         if (!line.empty()) return parse_request_line(line);
         return ++empty_lines_ > empty_lines_max ? error::bad_request_line : error::none;
     }
-    if (!line.empty()) return parse_field_line(line);
+    if (!line.empty()) return detail::add_field_line(head_, line, limits_.fields_max);
     auto const why = check_head();
     if (why == error::none) status_ = parse_status::done;
     return why;
@@ -185,18 +161,15 @@ inline error request_parser::parse_request_line(std::string_view line) {
     auto const target = line.substr(first_space + 1, last_space - first_space - 1);
     if (target.size() > limits_.target_bytes_max) return error::target_too_long;
 
-    auto const version = line.substr(last_space + 1);
-    bool const is_version = version.size() == 8 && version.substr(0, 5) == "HTTP/" &&
-                            detail::is_decimal(version[5]) && version[6] == '.' &&
-                            detail::is_decimal(version[7]);
-    if (!is_version) return error::bad_request_line;
-    if (version[5] != '1' || version[7] > '1') return error::bad_http_version;
+    auto const minor_version = detail::parse_version(line.substr(last_space + 1));
+    if (minor_version == -2) return error::bad_request_line;
+    if (minor_version < 0) return error::bad_http_version;
     if (auto const why = check_target(method, target); why != error::none) return why;
 
     constexpr std::size_t usual_head_bytes = 512;
     constexpr std::size_t usual_field_count = 16;
     head_.reserve(std::max(usual_head_bytes, 2 * target.size()), usual_field_count);
-    head_.set_request_line(method, target, version[7] - '0');
+    head_.set_request_line(method, target, minor_version);
     stage_ = stage::fields;
     return error::none;
 }
@@ -218,19 +191,6 @@ inline error request_parser::check_target(std::string_view method,
     auto const rest = target.substr(scheme_end + 3);
     return is_host_and_port(rest.substr(0, rest.find_first_of("/?"))) ? error::none
                                                                       : error::bad_host;
-}
-
-inline error request_parser::parse_field_line(std::string_view line) {
-    if (head_.field_count() == limits_.fields_max) return error::head_too_large;
-    auto const colon = line.find(':');
-    if (colon == std::string_view::npos) return error::bad_header_field;
-    // A folded line (RFC 9112 §5.2) and white space before the colon (§5.1) fail here: neither SP
-    // nor HTAB can be part of a token.
-    auto const name = line.substr(0, colon);
-    auto const value = trim_whitespace(line.substr(colon + 1));
-    if (!is_token(name) || !is_field_value(value)) return error::bad_header_field;
-    head_.add_field(name, value);
-    return error::none;
 }
 
 inline error request_parser::check_head() const noexcept {
