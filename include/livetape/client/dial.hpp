@@ -2,7 +2,6 @@
 
 #include <memory>
 #include <system_error>
-#include <type_traits>
 #include <utility>
 
 #include <asio/any_io_executor.hpp>
@@ -11,6 +10,7 @@
 
 #include <livetape/client/dial_operation.hpp>
 #include <livetape/client/dial_options.hpp>
+#include <livetape/client/pending_operation.hpp>
 #include <livetape/wire/response_head.hpp>
 #include <livetape/wire/url.hpp>
 
@@ -34,10 +34,9 @@ auto dial(asio::any_io_executor executor, url const& to, dial_options const& opt
     return asio::async_initiate<CompletionToken, void(std::error_code, asio::ip::tcp::socket)>(
         [](auto handler, asio::any_io_executor ex, url target, dial_options settings,
            http::response_head* where) {
-            using operation = detail::dial_operation<std::decay_t<decltype(handler)>>;
-            std::make_shared<operation>(std::move(handler), std::move(ex), std::move(target),
-                                        std::move(settings), where)
-                ->start();
+            auto const operation = std::make_shared<detail::dial_operation>(
+                ex, std::move(target), std::move(settings), where);
+            operation->start({std::move(handler), ex});
         },
         token, std::move(executor), to, options, answer);
 }

@@ -11,11 +11,8 @@
 #include <vector>
 
 #include <asio/any_io_executor.hpp>
-#include <asio/associated_cancellation_slot.hpp>
-#include <asio/associated_executor.hpp>
-#include <asio/bind_executor.hpp>
 #include <asio/buffer.hpp>
-#include <asio/executor_work_guard.hpp>
+#include <asio/error.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
@@ -23,6 +20,7 @@
 
 #include <livetape/client/connect_race.hpp>
 #include <livetape/client/dial_options.hpp>
+#include <livetape/client/pending_operation.hpp>
 #include <livetape/error.hpp>
 #include <livetape/time.hpp>
 #include <livetape/wire/proxy_tunnel.hpp>
@@ -31,29 +29,20 @@
 
 namespace livetape::detail {
 
-/// All of `dial` but its handler: resolves, races, asks the proxy. Owned by its pending operations.
-class dial_body : public std::enable_shared_from_this<dial_body> {
+/// What `dial` does: resolves, races, asks the proxy. Owned by its pending operations.
+class dial_operation : public std::enable_shared_from_this<dial_operation> {
 public:
-    dial_body(asio::any_io_executor executor, url to, dial_options options,
-              http::response_head* answer)
+    dial_operation(asio::any_io_executor executor, url to, dial_options options,
+                   http::response_head* answer)
         : executor_{std::move(executor)}, to_{std::move(to)}, options_{std::move(options)},
           answer_{answer}, resolver_{executor_}, deadline_{executor_},
           next_attempt_{executor_}, winner_{executor_} {}
 
-    dial_body(dial_body const&) = delete;
-    dial_body& operator=(dial_body const&) = delete;
-    virtual ~dial_body() = default;
-
-    void start();
+    /// Called once; `done` completes outside.
+    void start(pending_operation<std::error_code, asio::ip::tcp::socket> done);
 
     /// Gives up; the handler gets operation_aborted. Idempotent.
     void cancel() { finish(asio::error::operation_aborted); }
-
-protected:
-    /// Called once, never inside `start`.
-    virtual void complete(std::error_code ec, asio::ip::tcp::socket socket) = 0;
-
-    [[nodiscard]] asio::any_io_executor const& executor() const noexcept { return executor_; }
 
 private:
     using tcp = asio::ip::tcp;
@@ -81,10 +70,15 @@ private:
     std::string request_;
     std::array<char, 1> byte_{};
     http::response_parser parser_;
+    pending_operation<std::error_code, asio::ip::tcp::socket> done_;
     bool is_finished_ = false;
 };
 
-inline void dial_body::start() {
+inline void dial_operation::start(pending_operation<std::error_code, asio::ip::tcp::socket> done) {
+    done_ = std::move(done);
+    done_.on_cancel([weak = weak_from_this()] {
+        if (auto const self = weak.lock()) self->cancel();
+    });
     deadline_.expires_after(options_.connect_timeout);
     deadline_.async_wait([self = shared_from_this()](std::error_code ec) {
         if (!ec) self->finish(error::connect_timeout);
@@ -112,7 +106,7 @@ inline void dial_body::start() {
         });
 }
 
-inline void dial_body::race(tcp::resolver::results_type const& found) {
+inline void dial_operation::race(tcp::resolver::results_type const& found) {
     for (auto const& each : found) addresses_.push_back(each.endpoint());
     addresses_ = interleave_families(
         addresses_, [](tcp::endpoint const& each) { return each.address().is_v6(); });
@@ -121,7 +115,7 @@ inline void dial_body::race(tcp::resolver::results_type const& found) {
     start_due_attempts();
 }
 
-inline void dial_body::start_due_attempts() {
+inline void dial_operation::start_due_attempts() {
     while (auto const index = race_->due(clock::now())) start_attempt(*index);
     if (race_->is_lost()) return finish(race_->failure());
     auto const next = race_->next_start();
@@ -132,7 +126,7 @@ inline void dial_body::start_due_attempts() {
     });
 }
 
-inline void dial_body::start_attempt(std::size_t index) {
+inline void dial_operation::start_attempt(std::size_t index) {
     auto& socket = attempts_[index].emplace(executor_);
     socket.async_connect(addresses_[index], [self = shared_from_this(), index](std::error_code ec) {
         if (self->is_finished_ || self->winner_.is_open()) return;
@@ -143,7 +137,7 @@ inline void dial_body::start_attempt(std::size_t index) {
     });
 }
 
-inline void dial_body::win(std::size_t index) {
+inline void dial_operation::win(std::size_t index) {
     winner_ = std::move(*attempts_[index]);
     attempts_.clear();
     next_attempt_.cancel();
@@ -153,7 +147,7 @@ inline void dial_body::win(std::size_t index) {
     else ask_proxy();
 }
 
-inline void dial_body::ask_proxy() {
+inline void dial_operation::ask_proxy() {
     http::append_connect(request_, to_.host_and_port(), options_.proxy.user,
                          options_.proxy.password);
     asio::async_write(winner_, asio::buffer(request_),
@@ -166,7 +160,7 @@ inline void dial_body::ask_proxy() {
 
 /// Byte by byte, since what follows the head belongs to the tunnel, and a stream cannot be given
 /// bytes back. It is one short head for each connection.
-inline void dial_body::read_answer() {
+inline void dial_operation::read_answer() {
     winner_.async_read_some(asio::buffer(byte_),
                             [self = shared_from_this()](std::error_code ec, std::size_t size) {
                                 if (self->is_finished_) return;
@@ -175,7 +169,7 @@ inline void dial_body::read_answer() {
                             });
 }
 
-inline void dial_body::take_answer(std::size_t size) {
+inline void dial_operation::take_answer(std::size_t size) {
     std::string_view input{byte_.data(), size};
     auto const status = parser_.feed(input);
     if (status == parse_status::failed) return finish(parser_.failure());
@@ -188,7 +182,7 @@ inline void dial_body::take_answer(std::size_t size) {
     finish(error::proxy_refused);
 }
 
-inline void dial_body::finish(std::error_code ec) {
+inline void dial_operation::finish(std::error_code ec) {
     if (is_finished_) return;
     is_finished_ = true;
     deadline_.cancel();
@@ -197,42 +191,7 @@ inline void dial_body::finish(std::error_code ec) {
     attempts_.clear();
     std::error_code ignored;
     if (ec) winner_.close(ignored);
-    complete(ec, std::move(winner_));
+    done_.complete(ec, std::move(winner_));
 }
-
-/// The typed shell: keeps the handler, and its executor busy, until it is called.
-template <class Handler>
-class dial_operation final : public dial_body {
-public:
-    dial_operation(Handler handler, asio::any_io_executor executor, url to, dial_options options,
-                   http::response_head* answer)
-        : dial_body{std::move(executor), std::move(to), std::move(options), answer},
-          handler_{std::move(handler)}, work_{asio::get_associated_executor(*handler_,
-                                                                            this->executor())} {
-        auto slot = asio::get_associated_cancellation_slot(*handler_);
-        if (slot.is_connected())
-            slot.assign([this](asio::cancellation_type) {
-                // Completion is posted: never inside whoever emits the signal.
-                this->cancel();
-            });
-    }
-
-private:
-    void complete(std::error_code ec, asio::ip::tcp::socket socket) override {
-        asio::get_associated_cancellation_slot(*handler_).clear();
-        auto const target = work_.get_executor();
-        // Memory is released before the handler runs.
-        auto handler = std::move(*handler_);
-        handler_.reset();
-        work_.reset();
-        asio::post(target,
-                   [handler = std::move(handler), ec, socket = std::move(socket)]() mutable {
-                       std::move(handler)(ec, std::move(socket));
-                   });
-    }
-
-    std::optional<Handler> handler_;
-    asio::executor_work_guard<asio::associated_executor_t<Handler, asio::any_io_executor>> work_;
-};
 
 } // namespace livetape::detail
