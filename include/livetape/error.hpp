@@ -91,7 +91,7 @@ enum class error : std::uint8_t {
     bad_status_line,       ///< the response does not begin with `HTTP/1.x`, a status and a reason
     connect_timeout,       ///< no connection came about in time
     proxy_refused,         ///< the proxy answered CONNECT with a status other than 2xx
-    handshake_timeout,     ///< the opening handshake did not end in time
+    handshake_timeout,     ///< the opening handshake, or TLS's, did not end in time
     unexpected_status,     ///< the response has another status than the one that goes on
     bad_upgrade_response,  ///< status 101 without `Upgrade: websocket` or `Connection: Upgrade`
     bad_accept,            ///< `Sec-WebSocket-Accept` does not answer the key
