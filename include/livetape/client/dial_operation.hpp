@@ -41,13 +41,18 @@ public:
     /// Called once; `done` completes outside.
     void start(pending_operation<std::error_code, asio::ip::tcp::socket> done);
 
+    /// The same with the addresses to try, in the order of a resolver, instead of resolving.
+    void start(std::vector<asio::ip::tcp::endpoint> addresses,
+               pending_operation<std::error_code, asio::ip::tcp::socket> done);
+
     /// Gives up; the handler gets operation_aborted. Idempotent.
     void cancel() { finish(asio::error::operation_aborted); }
 
 private:
     using tcp = asio::ip::tcp;
 
-    void race(tcp::resolver::results_type const& found);
+    void begin(pending_operation<std::error_code, asio::ip::tcp::socket> done);
+    void race();
     void start_due_attempts();
     void start_attempt(std::size_t index);
     void win(std::size_t index);
@@ -75,6 +80,34 @@ private:
 };
 
 inline void dial_operation::start(pending_operation<std::error_code, asio::ip::tcp::socket> done) {
+    bool const has_proxy = !options_.proxy.host.empty();
+    auto const& host = has_proxy ? options_.proxy.host : to_.host;
+    auto const port = has_proxy ? options_.proxy.port : to_.port;
+    // An address needs no resolver, which would cost a thread.
+    std::error_code not_an_address;
+    auto const address = asio::ip::make_address(host, not_an_address);
+    if (!not_an_address) return start({tcp::endpoint{address, port}}, std::move(done));
+    begin(std::move(done));
+    resolver_.async_resolve(
+        host, std::to_string(port), tcp::resolver::numeric_service,
+        [self = shared_from_this()](std::error_code ec, tcp::resolver::results_type found) {
+            if (self->is_finished_) return;
+            if (ec) return self->finish(ec);
+            for (auto const& each : found) self->addresses_.push_back(each.endpoint());
+            self->race();
+        });
+}
+
+inline void dial_operation::start(std::vector<asio::ip::tcp::endpoint> addresses,
+                                  pending_operation<std::error_code, asio::ip::tcp::socket> done) {
+    begin(std::move(done));
+    addresses_ = std::move(addresses);
+    asio::post(executor_, [self = shared_from_this()] {
+        if (!self->is_finished_) self->race();
+    });
+}
+
+inline void dial_operation::begin(pending_operation<std::error_code, asio::ip::tcp::socket> done) {
     done_ = std::move(done);
     done_.on_cancel([weak = weak_from_this()] {
         if (auto const self = weak.lock()) self->cancel();
@@ -83,31 +116,9 @@ inline void dial_operation::start(pending_operation<std::error_code, asio::ip::t
     deadline_.async_wait([self = shared_from_this()](std::error_code ec) {
         if (!ec) self->finish(error::connect_timeout);
     });
-    bool const has_proxy = !options_.proxy.host.empty();
-    auto const& host = has_proxy ? options_.proxy.host : to_.host;
-    auto const port = has_proxy ? options_.proxy.port : to_.port;
-    // An address needs no resolver, which would cost a thread.
-    std::error_code not_an_address;
-    auto const address = asio::ip::make_address(host, not_an_address);
-    if (!not_an_address) {
-        asio::post(executor_, [self = shared_from_this(), address, port] {
-            if (self->is_finished_) return;
-            self->addresses_ = {tcp::endpoint{address, port}};
-            self->race({});
-        });
-        return;
-    }
-    resolver_.async_resolve(
-        host, std::to_string(port), tcp::resolver::numeric_service,
-        [self = shared_from_this()](std::error_code ec, tcp::resolver::results_type found) {
-            if (self->is_finished_) return;
-            if (ec) self->finish(ec);
-            else self->race(found);
-        });
 }
 
-inline void dial_operation::race(tcp::resolver::results_type const& found) {
-    for (auto const& each : found) addresses_.push_back(each.endpoint());
+inline void dial_operation::race() {
     addresses_ = interleave_families(
         addresses_, [](tcp::endpoint const& each) { return each.address().is_v6(); });
     attempts_.resize(addresses_.size());
