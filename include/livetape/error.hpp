@@ -100,6 +100,10 @@ enum class error : std::uint8_t {
     connection_closed,     ///< the WebSocket connection ended with a closing handshake
     close_timeout,         ///< the peer did not answer a close frame in time
     write_queue_full,      ///< messages that wait to be written exceed the limit
+    redirect_refused,      ///< too many redirects, or one that leads nowhere or out of TLS
+    bad_content_type,      ///< the response is no event stream, or no JSON
+    no_content,            ///< status 204, which tells the reader of an event stream to stay away
+    bad_envelope,          ///< what the server sent is not what the subscription protocol says
 
     internal_error, ///< the host's code failed
 };
@@ -239,6 +243,14 @@ inline constexpr std::array<error_description, error_count> error_table{{
     {"close_timeout", 504, 1008, limit_exceeded, "the close frame was not answered in time"},
     {"write_queue_full", 429, 1008, limit_exceeded,
      "more messages wait to be written than the limit allows"},
+
+    {"redirect_refused", 502, 1008, handshake_failed,
+     "the server redirects to a place that may not be gone to, or too often"},
+    {"bad_content_type", 502, 1003, handshake_failed,
+     "the answer's content is not of the type that was asked for"},
+    {"no_content", 410, 1000, handshake_failed, "the server asks its reader not to come back"},
+    {"bad_envelope", 502, 1007, protocol_violation,
+     "the server sent something that is not of the subscription protocol"},
 
     {"internal_error", 500, 1011, protocol_violation, "the server failed"},
 }};
