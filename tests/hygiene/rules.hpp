@@ -17,25 +17,38 @@ struct finding {
     std::string text;
 };
 
+/// The files of a folder that may include one library more, by how their names begin.
+struct exception {
+    std::string_view prefix;
+    std::string_view library;
+};
+
 /// What a folder of the library may include beside the standard library, the root headers and
-/// itself; files whose names begin with `optional_prefix` may have one dependency more.
+/// itself.
 struct layer {
     std::string_view name;
     std::vector<std::string_view> layers;
     std::vector<std::string_view> libraries;
-    std::string_view optional_prefix;
-    std::string_view optional_library;
+    std::vector<exception> exceptions;
+
+    [[nodiscard]] bool allows(std::string_view file, std::string_view library) const {
+        for (auto const& each : libraries)
+            if (each == library) return true;
+        for (auto const& each : exceptions)
+            if (file.starts_with(each.prefix) && each.library == library) return true;
+        return false;
+    }
 };
 
 inline std::span<layer const> layers() {
     static std::vector<layer> const table{
-        {"wire", {}, {}, "deflate", "zlib"},
-        {"channel", {}, {}, {}, {}},
-        {"transport", {"wire", "channel"}, {"simdjson"}, {}, {}},
-        {"net", {"transport", "channel", "wire"}, {"asio"}, "tls", "openssl"},
-        {"client", {"wire"}, {"asio"}, "tls", "openssl"},
-        {"analytics", {"channel", "wire"}, {}, {}, {}},
-        {"cluster", {"channel", "wire"}, {"asio"}, {}, {}},
+        {"wire", {}, {}, {{"deflate", "zlib"}}},
+        {"channel", {}, {}, {}},
+        {"transport", {"wire", "channel"}, {"simdjson"}, {}},
+        {"net", {"transport", "channel", "wire"}, {"asio"}, {{"tls", "openssl"}}},
+        {"client", {"wire"}, {"asio"}, {{"tls", "openssl"}, {"feed_parser.", "simdjson"}}},
+        {"analytics", {"channel", "wire"}, {}, {}},
+        {"cluster", {"channel", "wire"}, {"asio"}, {}},
     };
     return table;
 }
@@ -105,8 +118,6 @@ inline std::vector<finding> check_includes(std::string_view path, std::string_vi
         return found;
     }
 
-    bool const is_optional = own != layers().end() && !own->optional_prefix.empty() &&
-                             file.substr(file.rfind('/') + 1).starts_with(own->optional_prefix);
     std::size_t number = 0;
     for (auto const line : lines_of(text)) {
         ++number;
@@ -132,8 +143,7 @@ inline std::vector<finding> check_includes(std::string_view path, std::string_vi
         } else if (library == "?") {
             refuse("<" + std::string{header} + ">: write livetape headers as <livetape/...>, " +
                    "and other libraries by their narrow headers");
-        } else if (folder.empty() || (!contains(own->libraries, library) &&
-                                      !(is_optional && own->optional_library == library))) {
+        } else if (folder.empty() || !own->allows(file, library)) {
             refuse(library);
         }
     }
