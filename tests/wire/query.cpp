@@ -113,3 +113,16 @@ TEST_CASE("wire/query: encodes all but the unreserved characters, and back [RFC 
     REQUIRE(parsed.has_value());
     CHECK(parsed->get(bytes) == std::optional<std::string_view>{bytes});
 }
+
+TEST_CASE("wire/query: appends parameters that are read back [RFC 3986 2.1]") {
+    std::string target = "/live/poll";
+    livetape::http::append_parameter(target, "channel", "a,b");
+    CHECK(target == "/live/poll?channel=a%2Cb");
+    livetape::http::append_parameter(target, "cursor", "a~e-1!b~f-2");
+    livetape::http::append_parameter(target, "empty", "");
+    auto const parsed = query::parse(target.substr(target.find('?') + 1));
+    REQUIRE(parsed);
+    CHECK(parsed->get("channel") == "a,b");
+    CHECK(parsed->get("cursor") == "a~e-1!b~f-2");
+    CHECK(parsed->get("empty") == "");
+}

@@ -61,6 +61,14 @@ inline void append_percent_encoded(std::string& out, std::string_view bytes) {
     }
 }
 
+/// Appends a parameter to a request target, behind those that it has; the value is
+/// percent-encoded. Precondition: the name needs no encoding, and the target has no fragment.
+inline void append_parameter(std::string& target, std::string_view name, std::string_view value) {
+    target.push_back(target.find('?') == std::string::npos ? '?' : '&');
+    target.append(name).push_back('=');
+    append_percent_encoded(target, value);
+}
+
 /// One decoded parameter: views that are valid while the query lives unchanged.
 struct query_parameter {
     std::string_view name;

@@ -1,0 +1,178 @@
+#include <livetape/channel/hub.hpp>
+#include <livetape/client/poll_client.hpp>
+#include <livetape/net/server.hpp>
+
+#include <support/scripted_server.hpp>
+
+#include <doctest/doctest.h>
+
+#include <asio/io_context.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace {
+
+using namespace livetape;
+using namespace std::chrono_literals;
+using test::scripted_answer;
+using test::scripted_server;
+
+poll_client_options quick() {
+    poll_client_options options;
+    options.reconnect.backoff = {.delay_min = 1ms, .delay_max = 2ms, .requested_delay_max = 2ms};
+    return options;
+}
+
+std::string answer(std::string_view cursor, std::string_view body = "{}") {
+    return test::response("200 OK", "application/json", body,
+                          "ETag: \"" + std::string{cursor} + "\"\r\n");
+}
+
+std::string cut(std::string whole) {
+    whole.pop_back();
+    return whole;
+}
+
+struct fixture {
+    asio::io_context io;
+
+    poll_response take(poll_client& client) {
+        auto [ec, found] = test::take_next<poll_response>(io, client);
+        REQUIRE_FALSE(ec);
+        return found;
+    }
+    std::error_code end_of(poll_client& client) {
+        return test::take_next<poll_response>(io, client).first;
+    }
+};
+
+} // namespace
+
+TEST_CASE(
+    "client/poll_client: polls on one connection, each time with the cursor of the last answer") {
+    fixture f;
+    scripted_server server{f.io, [](std::string const&, std::size_t number) {
+                               return scripted_answer{
+                                   answer("e-" + std::to_string(number), std::to_string(number)),
+                                   false};
+                           }};
+    auto options = quick();
+    options.events_max = 7;
+    poll_client client{f.io.get_executor(), server.url("/live/poll?channel=a"), options};
+    for (int i = 0; i < 3; ++i) {
+        auto const found = f.take(client);
+        CHECK(found.body == std::to_string(i));
+        CHECK(found.cursor == "e-" + std::to_string(i));
+    }
+    CHECK(server.connection_count == 1);
+    CHECK(server.requests.at(0).starts_with(
+        "GET /live/poll?channel=a&cursor=now&wait=0&limit=7 HTTP/1.1\r\n"));
+    CHECK(server.requests.at(1).starts_with(
+        "GET /live/poll?channel=a&cursor=e-0&wait=25&limit=7 HTTP/1.1\r\n"));
+    CHECK(server.requests.at(2).starts_with(
+        "GET /live/poll?channel=a&cursor=e-1&wait=25&limit=7 HTTP/1.1\r\n"));
+}
+
+TEST_CASE("client/poll_client: sends a request again when the idle connection was closed [RFC 9112 "
+          "9.3.1]") {
+    fixture f;
+    scripted_server server{f.io, [](std::string const&, std::size_t number) {
+                               return scripted_answer{answer("e-" + std::to_string(number))};
+                           }};
+    poll_client client{f.io.get_executor(), server.url("/"), quick()};
+    CHECK(f.take(client).cursor == "e-0");
+    CHECK(f.take(client).cursor == "e-1");
+    CHECK(f.take(client).cursor == "e-2");
+    CHECK(server.connection_count >= 3);
+}
+
+TEST_CASE("client/poll_client: keeps its cursor through failures that pass") {
+    fixture f;
+    scripted_server server{
+        f.io, [](std::string const&, std::size_t number) {
+            switch (number) {
+            case 1: return scripted_answer{test::response("502 Bad Gateway", "text/html", "<p>")};
+            case 2: return scripted_answer{cut(answer("e-9", "{}"))};
+            case 3:
+                return scripted_answer{test::response("429 Too Many Requests", "text/plain", "",
+                                                      "Retry-After: 0\r\n")};
+            case 4: return scripted_answer{test::redirect("/there?cursor=e-0", "308 Moved")};
+            default: return scripted_answer{answer("e-" + std::to_string(number)), false};
+            }
+        }};
+    poll_client client{f.io.get_executor(), server.url("/"), quick()};
+    CHECK(f.take(client).cursor == "e-0");
+    CHECK(f.take(client).cursor == "e-5");
+    for (std::size_t i = 1; i < 5; ++i)
+        CHECK(server.requests.at(i).starts_with("GET /?cursor=e-0&wait=25 "));
+    CHECK(server.requests.at(5).starts_with("GET /there?cursor=e-0 "));
+}
+
+TEST_CASE("client/poll_client: ends when polling makes no sense") {
+    struct row {
+        char const* name;
+        std::string answer;
+        std::error_code expected;
+    };
+    for (auto const& [name, bytes, expected] : {
+             row{"400", test::response("400 Bad Request", "application/json", "{}"),
+                 error::unexpected_status},
+             row{"a page", test::response("200 OK", "text/html", "<p>"), error::bad_content_type},
+             row{"no cursor", test::response("200 OK", "application/json", "{}"),
+                 error::bad_envelope},
+         }) {
+        CAPTURE(name);
+        fixture f;
+        scripted_server server{f.io, [bytes = bytes](std::string const&, std::size_t) {
+                                   return scripted_answer{bytes};
+                               }};
+        poll_client client{f.io.get_executor(), server.url("/"), quick()};
+        CHECK(f.end_of(client) == expected);
+    }
+}
+
+TEST_CASE("client/poll_client: an answer over the limit is not kept") {
+    fixture f;
+    scripted_server server{f.io, [](std::string const&, std::size_t number) {
+                               return scripted_answer{
+                                   answer("e-0", std::string(number == 0 ? 11 : 10, ' '))};
+                           }};
+    auto options = quick();
+    options.body_bytes_max = 10;
+    poll_client client{f.io.get_executor(), server.url("/"), options};
+    CHECK(f.take(client).body.size() == 10);
+    CHECK(server.requests.size() >= 2);
+}
+
+TEST_CASE("client/poll_client: follows a server of this library without loss") {
+    fixture f;
+    hub all;
+    server served{f.io.get_executor(), all};
+    served.live("/live");
+    auto const port = served.listen({asio::ip::address_v4::loopback(), 0}).port();
+    auto& clock = all.open("clock");
+    auto options = quick();
+    options.events_max = 3;
+    options.cursor = "oldest";
+    clock.publish("0");
+    poll_client client{f.io.get_executor(),
+                       "http://127.0.0.1:" + std::to_string(port) + "/live/poll?channel=clock",
+                       options};
+    std::string seen;
+    for (int next = 1; next < 20; ++next) {
+        auto const found = f.take(client);
+        seen += found.body;
+        clock.publish(std::to_string(next));
+    }
+    for (int i = 0; i < 19; ++i) {
+        CAPTURE(i);
+        auto const text = "\"data\":" + std::to_string(i) + '}';
+        auto const at = seen.find(text);
+        while (seen.find(text) == std::string::npos) seen += f.take(client).body;
+        CHECK(seen.find(text, at + 1) == std::string::npos);
+    }
+}
