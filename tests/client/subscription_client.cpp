@@ -1,0 +1,615 @@
+#include <livetape/channel/hub.hpp>
+#include <livetape/client/subscription_client.hpp>
+#include <livetape/net/server.hpp>
+
+#include <support/relay.hpp>
+#include <support/scripted_server.hpp>
+
+#include <doctest/doctest.h>
+
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/cancellation_signal.hpp>
+#include <asio/error.hpp>
+#include <asio/io_context.hpp>
+#include <asio/use_future.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <variant>
+#include <vector>
+
+// Client, server and what stands between them on one io_context and one thread: nothing sleeps, and
+// waits between attempts are a millisecond.
+
+namespace {
+
+using namespace livetape;
+using namespace std::chrono_literals;
+using test::relay;
+using test::scripted_answer;
+using test::scripted_server;
+constexpr auto by_websocket = feed_transport::websocket;
+constexpr auto by_sse = feed_transport::sse;
+constexpr auto by_poll = feed_transport::poll;
+
+using transport_list = std::vector<feed_transport>;
+
+std::vector<transport_list> const each_alone{{by_websocket}, {by_sse}, {by_poll}};
+
+subscription_options quick(transport_list transports = {by_websocket, by_sse, by_poll}) {
+    subscription_options options;
+    options.reconnect.transports = std::move(transports);
+    options.reconnect.backoff = {.delay_min = 1ms, .delay_max = 2ms, .requested_delay_max = 2ms};
+    return options;
+}
+
+struct fixture {
+    explicit fixture(channel_options const& channels = {}) { start(channels); }
+
+    /// A server that knows nothing of the one before it.
+    void start(channel_options const& channels = {}) {
+        served.reset();
+        all = std::make_unique<hub>(channels);
+        served.emplace(io.get_executor(), *all);
+        served->live("/live");
+        port = served->listen({asio::ip::address_v4::loopback(), 0}).port();
+    }
+
+    [[nodiscard]] std::string address() const {
+        return "http://127.0.0.1:" + std::to_string(port) + "/live";
+    }
+
+    feed_item take(subscription_client& feed) {
+        auto [ec, item] = test::take_next<feed_item>(io, feed);
+        REQUIRE_MESSAGE(!ec, ec.message());
+        return std::move(item);
+    }
+
+    /// The next item that is no change of state, as text.
+    std::string next(subscription_client& feed) {
+        for (;;) {
+            auto const item = take(feed);
+            if (auto const* const event = std::get_if<feed_event>(&item))
+                return event->channel + std::to_string(event->offset) + '=' + event->data;
+            if (auto const* const gap = std::get_if<feed_gap>(&item))
+                return gap->channel + '!' + std::to_string(gap->from) + '-' +
+                       std::to_string(gap->to) + ' ' + gap->reason;
+            if (auto const* const refusal = std::get_if<feed_refusal>(&item))
+                return refusal->channel + '?' +
+                       std::string{describe(static_cast<error>(refusal->ec.value())).name};
+            if (auto const* const waiting = std::get_if<feed_waiting>(&item))
+                waits.push_back(waiting->why);
+        }
+    }
+
+    /// The transport that works next.
+    feed_transport live(subscription_client& feed) {
+        for (;;)
+            if (auto const item = take(feed);
+                auto const* const live = std::get_if<feed_live>(&item))
+                return live->transport;
+    }
+
+    std::error_code end_of(subscription_client& feed) {
+        for (;;)
+            if (auto const ec = test::take_next<feed_item>(io, feed).first) return ec;
+    }
+
+    asio::io_context io;
+    std::unique_ptr<hub> all;
+    std::optional<server> served;
+    std::uint16_t port = 0;
+    std::vector<disconnect> waits;
+};
+
+} // namespace
+
+TEST_CASE("client/subscription_client: gets events in order over each transport") {
+    for (auto const& transports : each_alone) {
+        CAPTURE(static_cast<int>(transports[0]));
+        fixture f;
+        auto& clock = f.all->open("clock");
+        clock.publish("0");
+        subscription_client feed{f.io.get_executor(), f.address(), quick(transports)};
+        feed.subscribe("clock");
+        CHECK(f.live(feed) == transports[0]);
+        clock.publish("{\"a\":1.0}");
+        clock.publish("text", {.key = "k", .kind = payload_kind::text});
+        clock.publish(std::string_view{"\0\1", 2}, {.kind = payload_kind::binary});
+        auto item = std::get<feed_event>(f.take(feed));
+        CHECK(item.channel == "clock");
+        CHECK(item.offset == 2);
+        CHECK(item.data == "{\"a\":1.0}");
+        CHECK_FALSE(item.key);
+        auto const cursor = item.cursor;
+        item = std::get<feed_event>(f.take(feed));
+        CHECK(item.data == "\"text\"");
+        CHECK(text_of(item) == "text");
+        CHECK(item.key == "k");
+        item = std::get<feed_event>(f.take(feed));
+        CHECK(item.is_binary);
+        CHECK(item.data.size() == 2);
+
+        subscription_client again{f.io.get_executor(), f.address(), quick(transports)};
+        again.subscribe("clock", {.cursor = cursor});
+        CHECK(f.next(again) == "clock3=\"text\"");
+    }
+}
+
+TEST_CASE("client/subscription_client: each channel begins as its subscriber wants") {
+    for (auto const& transports : each_alone) {
+        CAPTURE(static_cast<int>(transports[0]));
+        fixture f;
+        for (auto const* name : {"a", "b", "c"}) {
+            auto& channel = f.all->open(name);
+            channel.publish("1", {.key = "x"});
+            channel.publish("2", {.key = "y"});
+            channel.publish("3", {.key = "x"});
+        }
+        subscription_client feed{f.io.get_executor(), f.address(), quick(transports)};
+        feed.subscribe("a", {.cursor = "oldest"});
+        feed.subscribe("b", {.has_snapshot = true});
+        feed.subscribe("c");
+        std::map<char, std::string> seen;
+        for (int i = 0; i < 5; ++i) {
+            auto const item = f.next(feed);
+            seen[item[0]] += item.substr(1) + ' ';
+        }
+        CHECK(seen['a'] == "1=1 2=2 3=3 ");
+        CHECK(seen['b'] == "2=2 3=3 ");
+        f.all->publish("c", "4");
+        CHECK(f.next(feed) == "c4=4");
+        f.all->publish("b", "4");
+        CHECK(f.next(feed) == "b4=4");
+    }
+}
+
+TEST_CASE("client/subscription_client: channels come and go while it is live") {
+    for (auto const& transports : each_alone) {
+        CAPTURE(static_cast<int>(transports[0]));
+        fixture f;
+        for (auto const* name : {"a", "b"}) f.all->publish(name, "1");
+        subscription_client feed{f.io.get_executor(), f.address(), quick(transports)};
+        feed.subscribe("a");
+        f.live(feed);
+        feed.subscribe("b", {.cursor = "oldest"});
+        CHECK(f.next(feed) == "b1=1");
+        f.all->publish("a", "2");
+        CHECK(f.next(feed) == "a2=2");
+        feed.unsubscribe("a");
+        feed.unsubscribe("none");
+        f.io.poll();
+        f.all->publish("b", "2");
+        CHECK(f.next(feed) == "b2=2");
+        f.all->publish("a", "3");
+        feed.unsubscribe("b");
+        f.io.poll();
+        feed.subscribe("a", {.cursor = "oldest"});
+        feed.subscribe("a");
+        CHECK(f.next(feed) == "a?already_subscribed");
+        CHECK(f.next(feed) == "a1=1");
+        CHECK(f.next(feed) == "a2=2");
+        CHECK(f.next(feed) == "a3=3");
+    }
+}
+
+TEST_CASE("client/subscription_client: one channel is refused, and the others go on") {
+    for (auto const& transports : each_alone) {
+        CAPTURE(static_cast<int>(transports[0]));
+        fixture f;
+        f.all->publish("a", "1");
+        subscription_client feed{f.io.get_executor(), f.address(), quick(transports)};
+        feed.subscribe("a", {.cursor = "oldest"});
+        feed.subscribe("nope");
+        std::string seen = f.next(feed);
+        seen += ' ' + f.next(feed);
+        bool const is_either =
+            seen == "a1=1 nope?unknown_channel" || seen == "nope?unknown_channel a1=1";
+        CHECK_MESSAGE(is_either, seen);
+        f.all->publish("a", "2");
+        CHECK(f.next(feed) == "a2=2");
+    }
+}
+
+TEST_CASE("client/subscription_client: ends with the reason when no channel is left to wait for") {
+    for (auto const& transports : each_alone) {
+        CAPTURE(static_cast<int>(transports[0]));
+        fixture f;
+        subscription_client feed{f.io.get_executor(), f.address(), quick(transports)};
+        feed.subscribe("nope");
+        CHECK(f.end_of(feed) == error::unknown_channel);
+
+        f.all->open("a");
+        subscription_client ahead{f.io.get_executor(), f.address(), quick(transports)};
+        ahead.subscribe("a", {.cursor = "nonsense!"});
+        CHECK(f.end_of(ahead) == error::bad_cursor);
+    }
+}
+
+TEST_CASE("client/subscription_client: a server that was started again is told by a gap") {
+    for (auto const& transports : each_alone) {
+        CAPTURE(static_cast<int>(transports[0]));
+        fixture f;
+        for (int i = 0; i < 5; ++i) f.all->publish("a", "1");
+        f.all->publish("b", "1");
+        relay between{f.io, f.port};
+        subscription_client feed{f.io.get_executor(), between.url("/live"), quick(transports)};
+        feed.subscribe("a");
+        feed.subscribe("b");
+        f.live(feed);
+        f.all->publish("a", "6");
+        CHECK(f.next(feed) == "a6=6");
+        f.all->publish("b", "2");
+        CHECK(f.next(feed) == "b2=2");
+
+        f.start();
+        f.all->publish("a", "1");
+        f.all->open("b");
+        between.go_to(f.port);
+        std::map<char, std::string> seen;
+        for (int i = 0; i < 3; ++i) {
+            auto const item = f.next(feed);
+            seen[item[0]] += item.substr(1) + ' ';
+        }
+        CHECK(seen['a'] == "!1-0 epoch 1=1 ");
+        CHECK(seen['b'] == "!1-0 epoch ");
+        f.all->publish("a", "2");
+        CHECK(f.next(feed) == "a2=2");
+    }
+}
+
+TEST_CASE("client/subscription_client: what retention dropped while it was away is told") {
+    for (auto const& transports : each_alone) {
+        CAPTURE(static_cast<int>(transports[0]));
+        fixture f{{.log_events_max = 10}};
+        relay between{f.io, f.port};
+        std::size_t bytes_left = relay::unlimited;
+        between.budget = [&] { return bytes_left; };
+        f.all->publish("a", "1");
+        subscription_client feed{f.io.get_executor(), between.url("/live"), quick(transports)};
+        feed.subscribe("a", {.cursor = "oldest"});
+        CHECK(f.next(feed) == "a1=1");
+        // What cuts the connection is a new server on the same hub.
+        f.served.emplace(f.io.get_executor(), *f.all);
+        f.served->live("/live");
+        for (int i = 2; i <= 30; ++i) f.all->publish("a", std::to_string(i));
+        between.go_to(f.served->listen({asio::ip::address_v4::loopback(), 0}).port());
+        auto const gap = f.next(feed);
+        CHECK(gap.starts_with("a!2-"));
+        CHECK(gap.ends_with(" retention"));
+        auto last = f.next(feed);
+        while (last != "a30=30") last = f.next(feed);
+    }
+}
+
+TEST_CASE("client/subscription_client: falls back when upgrades are blocked [RFC 9110 7.8]") {
+    struct row {
+        char const* name;
+        std::string answer; // empty: the request goes on without its upgrade
+    };
+    for (auto const& [name, answer] :
+         {row{"stripped", ""}, row{"400", test::response("400 Bad Request", "text/plain", "")},
+          row{"426", test::response("426 Upgrade Required", "text/plain", "")},
+          row{"502", test::response("502 Bad Gateway", "text/html", "<p>")},
+          row{"200", test::response("200 OK", "text/html", "<p>")},
+          row{"403", test::response("403 Forbidden", "text/html", "<p>")},
+          row{"501", test::response("501 Not Implemented", "text/html", "<p>")},
+          row{"nothing", "\r\n"}, row{"half an answer", "HTTP/1.1 101 Switching Pro"},
+          row{"no WebSocket",
+              "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"}}) {
+        CAPTURE(name);
+        fixture f;
+        f.all->open("a");
+        relay between{f.io, f.port};
+        between.on_request = [answer = answer](std::string& head) {
+            auto const at = head.find("\r\nUpgrade:");
+            if (at == std::string::npos) return std::string{};
+            head.replace(at, 10, "\r\nX-Removed:");
+            return answer;
+        };
+        subscription_client feed{f.io.get_executor(), between.url("/live"), quick()};
+        feed.subscribe("a");
+        CHECK(std::get<feed_connecting>(f.take(feed)).transport == by_websocket);
+        CHECK(std::get<feed_connecting>(f.take(feed)).transport == by_sse);
+        CHECK(std::get<feed_live>(f.take(feed)).transport == by_sse);
+        f.all->publish("a", "1");
+        CHECK(f.next(feed) == "a1=1");
+    }
+}
+
+TEST_CASE("client/subscription_client: polls where streams do not get through either") {
+    struct row {
+        char const* name;
+        std::string sse_answer;
+        std::size_t budget; // of what gets through of a stream
+    };
+    for (auto const& [name, answer] : {
+             std::pair{"a page", test::response("200 OK", "text/html", "<p>")},
+             std::pair{"406", test::response("406 Not Acceptable", "text/plain", "")},
+             std::pair{"cut", std::string{"HTTP/1.1 200 OK\r\n"}},
+             std::pair{"held back",
+                       std::string{"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"}},
+         }) {
+        CAPTURE(name);
+        fixture f;
+        f.all->open("a");
+        relay between{f.io, f.port};
+        between.on_request = [answer = answer](std::string& head) {
+            if (head.starts_with("GET /live/poll")) return std::string{};
+            if (head.starts_with("GET /live/sse")) return answer;
+            return test::response("426 Upgrade Required", "text/plain", "");
+        };
+        subscription_client feed{f.io.get_executor(), between.url("/live"), quick()};
+        feed.subscribe("a");
+        CHECK(f.live(feed) == by_poll);
+        f.all->publish("a", "1");
+        CHECK(f.next(feed) == "a1=1");
+    }
+}
+
+TEST_CASE("client/subscription_client: a proxy that lets a stream begin and keeps its bytes") {
+    for (auto const first : {by_websocket, by_sse}) {
+        CAPTURE(static_cast<int>(first));
+        fixture f;
+        f.all->open("a");
+        // Passes the head of the response, and then nothing, as long as the client waits.
+        scripted_server holding{
+            f.io, [&](std::string const& head, std::size_t) {
+                if (head.starts_with("GET /live/poll"))
+                    return scripted_answer{test::redirect(f.address() + "/poll?x")};
+                if (head.starts_with("GET /live/sse"))
+                    return scripted_answer{
+                        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", false};
+                auto const at = head.find("Sec-WebSocket-Key: ") + 19;
+                return scripted_answer{"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                                       "Connection: Upgrade\r\nSec-WebSocket-Accept: " +
+                                           websocket::accept_value(head.substr(at, 24)) +
+                                           "\r\n\r\n",
+                                       false};
+            }};
+        auto options = quick({first, by_poll});
+        options.first_bytes_timeout = 10ms;
+        subscription_client feed{f.io.get_executor(), holding.url("/live"), options};
+        feed.subscribe("a");
+        CHECK(f.live(feed) == by_poll);
+        f.all->publish("a", "1");
+        CHECK(f.next(feed) == "a1=1");
+    }
+}
+
+TEST_CASE("client/subscription_client: does what a busy server asks [RFC 9110 10.2.3]") {
+    for (auto const& transports : each_alone) {
+        CAPTURE(static_cast<int>(transports[0]));
+        fixture f;
+        f.all->open("a");
+        relay between{f.io, f.port};
+        int refusals = 0;
+        between.on_request = [&](std::string&) {
+            return ++refusals > 2 ? std::string{}
+                                  : test::response("503 Service Unavailable", "text/plain", "",
+                                                   "Retry-After: 7\r\n");
+        };
+        subscription_client feed{f.io.get_executor(), between.url("/live"), quick(transports)};
+        feed.subscribe("a");
+        for (int i = 0; i < 2; ++i) {
+            CHECK(std::get<feed_connecting>(f.take(feed)).transport == transports[0]);
+            auto const waiting = std::get<feed_waiting>(f.take(feed));
+            CHECK(waiting.delay >= 2ms);
+            CHECK(waiting.why.requested_delay == 7s);
+            CHECK(waiting.why.http_status == 503);
+        }
+        CHECK(f.live(feed) == transports[0]);
+    }
+}
+
+TEST_CASE("client/subscription_client: follows redirects [RFC 9110 15.4]") {
+    for (auto const& transports : each_alone) {
+        CAPTURE(static_cast<int>(transports[0]));
+        fixture f;
+        f.all->publish("a", "1");
+        f.all->publish("b", "1");
+        scripted_server moved{f.io, [&](std::string const& head, std::size_t) {
+                                  auto const target = head.substr(4, head.find(" HTTP") - 4);
+                                  return scripted_answer{test::redirect(
+                                      f.address() + target.substr(std::string{"/old"}.size()))};
+                              }};
+        subscription_client feed{f.io.get_executor(), moved.url("/old"), quick(transports)};
+        feed.subscribe("a", {.cursor = "oldest"});
+        feed.subscribe("b", {.cursor = "oldest"});
+        std::string seen = f.next(feed);
+        seen += f.next(feed);
+        CHECK((seen == "a1=1b1=1" || seen == "b1=1a1=1"));
+        f.all->publish("b", "2");
+        CHECK(f.next(feed) == "b2=2");
+    }
+}
+
+TEST_CASE("client/subscription_client: redirects that must not be followed end it") {
+    for (auto const& transports : each_alone) {
+        CAPTURE(static_cast<int>(transports[0]));
+        fixture f;
+        for (auto const* location : {"ftp://a.test/ws", "", "/live/again"}) {
+            CAPTURE(location);
+            scripted_server server{f.io, [&](std::string const&, std::size_t) {
+                                       return scripted_answer{test::redirect(location)};
+                                   }};
+            subscription_client feed{f.io.get_executor(), server.url("/live"), quick(transports)};
+            feed.subscribe("a");
+            CHECK(f.end_of(feed) == error::redirect_refused);
+        }
+    }
+}
+
+TEST_CASE("client/subscription_client: a server that ends streams with 204 is left alone") {
+    fixture f;
+    scripted_server server{f.io, [](std::string const&, std::size_t) {
+                               return scripted_answer{"HTTP/1.1 204 No Content\r\n\r\n"};
+                           }};
+    subscription_client feed{f.io.get_executor(), server.url("/live"), quick({by_sse, by_poll})};
+    feed.subscribe("a");
+    CHECK(f.end_of(feed) == error::no_content);
+}
+
+TEST_CASE("client/subscription_client: what is no livetape server is not believed") {
+    fixture f;
+    scripted_server server{
+        f.io, [](std::string const& head, std::size_t) {
+            return head.starts_with("GET /live/sse")
+                       ? scripted_answer{"HTTP/1.1 200 OK\r\nContent-Type: "
+                                         "text/event-stream\r\n\r\ndata: hello\n\n"}
+                       : scripted_answer{test::response("200 OK", "application/json", "{}")};
+        }};
+    auto options = quick({by_sse, by_poll});
+    options.reconnect.attempts_max = 4;
+    subscription_client feed{f.io.get_executor(), server.url("/live"), options};
+    feed.subscribe("a");
+    CHECK(f.end_of(feed) == error::bad_envelope);
+    CHECK(server.requests.size() == 4);
+}
+
+TEST_CASE("client/subscription_client: nothing is lost, repeated or reordered by cut connections") {
+    auto const seed = std::random_device{}();
+    MESSAGE("seed ", seed);
+    for (auto const& transports :
+         {transport_list{by_websocket}, {by_sse}, {by_poll}, {by_websocket, by_sse, by_poll}}) {
+        CAPTURE(seed);
+        CAPTURE(static_cast<int>(transports[0]));
+        CAPTURE(transports.size());
+        std::mt19937 random{seed};
+        fixture f;
+        relay between{f.io, f.port};
+        between.budget = [&random] { return 1 + random() % (random() % 2 == 0 ? 400 : 8000); };
+        std::vector<std::string> const names{"a", "b", "c"};
+        for (auto const& name : names) f.all->publish(name, "0");
+        auto options = quick(transports);
+        options.reconnect.short_lives_max = 5;
+        options.queue_items_max = 50;
+        subscription_client feed{f.io.get_executor(), between.url("/live"), options};
+        for (auto const& name : names) feed.subscribe(name, {.cursor = "oldest"});
+
+        constexpr std::uint64_t event_count = 300;
+        std::map<std::string, std::uint64_t> published, seen;
+        for (auto const& name : names) published[name] = 1;
+        auto const is_complete = [&] {
+            for (auto const& name : names)
+                if (seen[name] != event_count) return false;
+            return true;
+        };
+        while (!is_complete()) {
+            // An answer to a poll comes as a whole or not at all, so it must fit what gets through.
+            std::uint64_t due = 0;
+            for (auto const& name : names) due += published[name] - seen[name];
+            for (auto burst = random() % 4; burst > 0 && due < 20; --burst) {
+                auto const& name = names[random() % names.size()];
+                if (published[name] == event_count) continue;
+                f.all->publish(name,
+                               std::to_string(published[name]++) + std::string(random() % 60, ' '));
+                ++due;
+            }
+            if (due == 0) continue;
+            auto const item = f.take(feed);
+            REQUIRE_FALSE(std::holds_alternative<feed_gap>(item));
+            REQUIRE_FALSE(std::holds_alternative<feed_refusal>(item));
+            auto const* const event = std::get_if<feed_event>(&item);
+            if (event == nullptr) continue;
+            REQUIRE(event->offset == seen[event->channel] + 1);
+            REQUIRE(std::stoull(event->data) == seen[event->channel]);
+            seen[event->channel] = event->offset;
+        }
+        CHECK(between.connection_count > 10);
+    }
+}
+
+TEST_CASE("client/subscription_client: does not read further than its queue has room") {
+    for (auto const& transports : each_alone) {
+        CAPTURE(static_cast<int>(transports[0]));
+        fixture f{{.log_bytes_max = 64u << 20}};
+        f.all->open("a");
+        relay between{f.io, f.port};
+        auto options = quick(transports);
+        options.queue_items_max = 10;
+        subscription_client feed{f.io.get_executor(), between.url("/live"), options};
+        feed.subscribe("a");
+        f.live(feed);
+        auto const large = '"' + std::string(10'000, '7') + '"';
+        for (int i = 0; i < 3000; ++i) f.all->publish("a", large);
+        for (std::uint64_t offset = 1; offset <= 3000; ++offset)
+            REQUIRE(std::get<feed_event>(f.take(feed)).offset == offset);
+    }
+}
+
+TEST_CASE("client/subscription_client: cancelling a read loses no item") {
+    fixture f;
+    f.all->open("a");
+    subscription_client feed{f.io.get_executor(), f.address(), quick()};
+    feed.subscribe("a");
+    f.live(feed);
+    asio::cancellation_signal cancel;
+    std::optional<std::error_code> result;
+    feed.next(asio::bind_cancellation_slot(
+        cancel.slot(), [&](std::error_code ec, feed_item const&) { result = ec; }));
+    f.io.poll();
+    cancel.emit(asio::cancellation_type::terminal);
+    test::run_until(f.io, [&] { return result.has_value(); });
+    CHECK(*result == asio::error::operation_aborted);
+    f.all->publish("a", "1");
+    CHECK(f.next(feed) == "a1=1");
+    feed.close();
+    CHECK(f.end_of(feed) == asio::error::operation_aborted);
+}
+
+TEST_CASE("client/subscription_client: futures, from a thread that does not run it") {
+    asio::io_context io;
+    hub all;
+    server served{io.get_executor(), all};
+    served.live("/live");
+    auto const port = served.listen({asio::ip::address_v4::loopback(), 0}).port();
+    auto& clock = all.open("clock");
+    std::thread runner{[&] { io.run(); }};
+    {
+        subscription_client feed{io.get_executor(),
+                                 "ws://127.0.0.1:" + std::to_string(port) + "/live/"};
+        feed.subscribe("clock", {.cursor = "oldest"});
+        std::uint64_t seen = 0;
+        while (seen < 100) {
+            clock.publish("1");
+            auto const item = feed.next(asio::use_future).get();
+            if (auto const* const event = std::get_if<feed_event>(&item)) {
+                REQUIRE(event->offset == seen + 1);
+                seen = event->offset;
+            }
+        }
+    }
+    served.stop();
+    runner.join();
+}
+
+TEST_CASE(
+    "client/subscription_client: may be destroyed at any time, and with a stopped io_context") {
+    for (auto const& transports : each_alone) {
+        for (int steps = 0; steps < 40; ++steps) {
+            CAPTURE(steps);
+            fixture f;
+            f.all->publish("a", "1");
+            bool is_called = false;
+            {
+                subscription_client feed{f.io.get_executor(), f.address(), quick(transports)};
+                feed.subscribe("a", {.cursor = "oldest"});
+                feed.next([&](std::error_code, feed_item const&) { is_called = true; });
+                for (int i = 0; i < steps; ++i) f.io.poll_one();
+            }
+            if (steps % 2 == 0) continue;
+            test::run_until(f.io, [&] { return is_called; });
+        }
+    }
+}
