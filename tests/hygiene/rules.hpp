@@ -110,7 +110,7 @@ inline std::vector<finding> check_includes(std::string_view path, std::string_vi
     auto const slash = inner.find('/');
     auto const folder =
         slash == std::string_view::npos ? std::string_view{} : inner.substr(0, slash);
-    auto const file = slash == std::string_view::npos ? inner : inner.substr(slash + 1);
+    auto const file = inner.substr(inner.rfind('/') + 1);
     auto const own = std::find_if(layers().begin(), layers().end(),
                                   [&](layer const& each) { return each.name == folder; });
     if (!folder.empty() && own == layers().end()) {
