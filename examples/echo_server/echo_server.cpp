@@ -1,12 +1,13 @@
 // Sends every WebSocket message back as it came, text as text and binary as binary, on every path:
 // the server that conformance suites such as Autobahn want to talk to.
 //
-//   echo_server --port 9001
+//   echo_server --port 9001 --deflate
 //   echo_server --port 9001 --cert chain.pem --key key.pem
 
 #include "../support/tls_arguments.hpp"
 
 #include <livetape/livetape.hpp>
+#include <livetape/wire/deflate.hpp>
 
 #include <CLI/CLI.hpp>
 #include <asio/signal_set.hpp>
@@ -15,8 +16,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <iostream>
+#include <memory>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace {
 
@@ -24,7 +27,7 @@ namespace {
 livetape::live_options open_to_all(std::size_t message_bytes_max) {
     livetape::live_options open;
     open.origins = livetape::http::origin_policy{{"*"}};
-    open.message_bytes_max = message_bytes_max;
+    open.handler_message_bytes_max = message_bytes_max;
     open.reply_bytes_max = message_bytes_max;
     return open;
 }
@@ -42,7 +45,19 @@ int main(int argc, char** argv) {
                     "Larger messages are closed with 1009")
         ->capture_default_str();
     tls_arguments const tls{arguments};
+    bool has_deflate = false;
+    bool takes_context_over = false;
+    arguments.add_flag("--deflate", has_deflate, "Agree on permessage-deflate");
+    arguments.add_flag("--context-takeover", takes_context_over,
+                       "With --deflate: compress each message with those before it");
     CLI11_PARSE(arguments, argc, argv);
+
+    auto options = open_to_all(message_bytes_max);
+    if (has_deflate)
+        options.compression = std::make_shared<livetape::websocket::permessage_deflate>(
+            livetape::websocket::deflate_options{.server_no_context_takeover = !takes_context_over,
+                                                 .client_no_context_takeover =
+                                                     !takes_context_over});
 
     asio::io_context io{1};
     livetape::hub hub;
@@ -51,7 +66,7 @@ int main(int argc, char** argv) {
         "/*",
         [](livetape::websocket_link& link, livetape::websocket::opcode code,
            std::string_view payload) { link.send(code, payload); },
-        open_to_all(message_bytes_max));
+        std::move(options));
 
     try {
         auto const at = tls.listen(server, port);
