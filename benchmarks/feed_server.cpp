@@ -6,6 +6,7 @@
 
 #include <livetape/livetape.hpp>
 #include <livetape/net/shard.hpp>
+#include <livetape/wire/deflate.hpp>
 
 #include "support/client_socket.hpp"
 #include "support/feed_payload.hpp"
@@ -20,6 +21,7 @@
 #include <csignal>
 #include <cstdint>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -32,6 +34,7 @@ struct feed_options {
     std::uint64_t batch = 1; ///< events of a burst
     std::uint64_t lead = 0;  ///< events that the slowest may be behind; 0: as memory allows
     std::int64_t second_after_us = 0; ///< repeats each burst after this long; 0: does not
+    bool has_rows = false;            ///< payloads hold text that compresses as JSON does
 };
 
 /// Events that the slowest subscriber may be behind: some 2 MiB of payloads.
@@ -71,6 +74,7 @@ private:
     void publish_burst() {
         for (std::uint64_t i = 0; i < options_.batch; ++i) {
             benchmarks::write_payload(payload_, to_.last_offset() + 1, benchmarks::monotonic_ns());
+            if (options_.has_rows) benchmarks::write_rows(payload_, to_.last_offset() + 1);
             to_.publish(payload_);
         }
     }
@@ -156,6 +160,9 @@ int main(int argc, char** argv) {
                          "With rate 0: events that the slowest subscriber may be behind");
     arguments.add_option("--second-after", options.second_after_us,
                          "With a rate: publish each burst again after so many microseconds");
+    bool has_deflate = false;
+    arguments.add_flag("--rows", options.has_rows, "Payloads hold rows instead of one letter");
+    arguments.add_flag("--deflate", has_deflate, "Agree on permessage-deflate");
     CLI11_PARSE(arguments, argc, argv);
 
     benchmarks::raise_file_limit();
@@ -166,6 +173,8 @@ int main(int argc, char** argv) {
     livetape::server server{io.get_executor(), hub};
     livetape::live_options from_anywhere;
     from_anywhere.origins = livetape::http::origin_policy{{"*"}};
+    if (has_deflate)
+        from_anywhere.compression = std::make_shared<livetape::websocket::permessage_deflate>();
     server.live("/live", from_anywhere);
     server.websocket(
         "/echo",

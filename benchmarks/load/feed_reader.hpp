@@ -18,6 +18,7 @@ struct feed_counts {
     std::uint64_t missing = 0;              ///< skipped sequence numbers
     std::uint64_t repeated = 0;             ///< doubled or out of order
     std::uint64_t unreadable = 0;           ///< frames that hold no event
+    std::uint64_t compressed = 0;           ///< of the events; what they hold is not looked at
     std::vector<std::int64_t> staleness_ns; ///< of every `sample_every`th event
 
     static constexpr std::uint64_t sample_every = 997;
@@ -69,9 +70,14 @@ private:
         }
         if (bytes.size() - header < length) return false;
         auto const payload = bytes.substr(header, length);
+        constexpr unsigned reserved_bit_1 = 0x40;
+        bool const is_compressed = (static_cast<unsigned char>(bytes[0]) & reserved_bit_1) != 0;
         switch (static_cast<unsigned char>(bytes[0]) & 0x0Fu) {
         case 0x1:
-        case 0x2: take_event(payload, counts); break;
+        case 0x2:
+            if (is_compressed) ++counts.events, ++counts.compressed;
+            else take_event(payload, counts);
+            break;
         case 0x8: state_ = state::closed; break;
         case 0x9: has_ping_ = true; break;
         default: break;

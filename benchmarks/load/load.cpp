@@ -33,6 +33,8 @@ int main(int argc, char** argv) try {
         ->capture_default_str();
     arguments.add_option("--port", options.server.port, "The server's port")->required();
     arguments.add_option("--path", options.path, "What to connect to")->capture_default_str();
+    arguments.add_flag("--deflate", options.offers_deflate,
+                       "Offer permessage-deflate; of compressed events only the number is checked");
     arguments.add_option("--pid", options.server_process,
                          "The server's process, to read what it used");
     arguments

@@ -23,7 +23,13 @@ namespace benchmarks {
 class subscriber_load {
 public:
     explicit subscriber_load(load_options const& options)
-        : options_{options}, request_{upgrade_request(options.path)}, buffer_(buffer_bytes) {}
+        : options_{options}, request_{upgrade_request(
+                                 options.path,
+                                 options.offers_deflate
+                                     ? "Sec-WebSocket-Extensions: permessage-deflate; "
+                                       "client_max_window_bits\r\n"
+                                     : "")},
+          buffer_(buffer_bytes) {}
 
     /// Connects a few at a time while the first ones already receive.
     void connect_all() {
@@ -147,6 +153,7 @@ inline bool measure_subscribers(load_options const& options, json_object& report
         .add("missing", counts.missing)
         .add("repeated", counts.repeated)
         .add("unreadable", counts.unreadable)
+        .add("compressed", counts.compressed)
         .add("closed", load.closed_count())
         .add("server_cpu", server.cpu_seconds / seconds)
         .add("server_user_share", server.user_share())

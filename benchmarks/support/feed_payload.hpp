@@ -1,10 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <iterator>
 #include <span>
 #include <string_view>
 
@@ -38,6 +41,29 @@ inline void write_payload(std::span<char> out, std::uint64_t sequence,
     std::memset(to, 'x', static_cast<std::size_t>(end - to) - 2);
     to = end - 2;
     put(R"("})");
+}
+
+/// Puts text that compresses as JSON of market data does in place of the x's of a payload.
+/// @param sequence  what the text varies with
+inline void write_rows(std::span<char> payload, std::uint64_t sequence) noexcept {
+    static constexpr std::string_view names[] = {"AAPL", "MSFT", "NVDA", "AMZN",
+                                                 "GOOG", "META", "TSLA", "ORCL"};
+    std::size_t const begin = std::string_view{payload.data(), payload.size()}.find('x');
+    char* to = payload.data() + begin;
+    char* const end = payload.data() + payload.size() - 2;
+    for (std::uint64_t row = 0;; ++row) {
+        char line[96];
+        auto const random = (sequence * 31 + row) * 2654435761u;
+        auto const size = std::snprintf(
+            line, sizeof line, "symbol: %s, bid: %u.%02u, ask: %u.%02u, volume: %u; ",
+            names[row % std::size(names)].data(), static_cast<unsigned>(100 + random % 50),
+            static_cast<unsigned>(random / 64 % 100), static_cast<unsigned>(100 + random % 50),
+            static_cast<unsigned>(random / 128 % 100), static_cast<unsigned>(random / 256 % 9000));
+        auto const taken = std::min(end - to, static_cast<std::ptrdiff_t>(size));
+        std::memcpy(to, line, static_cast<std::size_t>(taken));
+        to += taken;
+        if (to == end) return;
+    }
 }
 
 /// What a subscriber reads of a payload.
