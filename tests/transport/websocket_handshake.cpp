@@ -27,8 +27,8 @@ message_handler const echo = [](websocket_link& link, websocket::opcode code,
 
 /// A connection to a server that speaks WebSocket on every path, from the first byte on.
 struct connection_from_start {
-    explicit connection_from_start(world& w, request_options const& options = {})
-        : to{w}, request{w.endpoint.errors(), w.wakes, virtual_now, options} {
+    explicit connection_from_start(world& w, request_options const& how = {})
+        : to{w}, options{how}, request{w.endpoint.errors(), w.wakes, virtual_now, options} {
         request.start();
     }
 
@@ -55,6 +55,7 @@ struct connection_from_start {
     }
 
     world& to;
+    request_options options; // which the session refers to
     session_driver<request_session> request;
     http::request_head head;
     std::unique_ptr<session_driver<message_session>> opened;
