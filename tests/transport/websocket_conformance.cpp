@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include <cstddef>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -121,7 +122,8 @@ TEST_CASE("transport/message_session: conformance 9 and 10, echoes messages to 1
 
 TEST_CASE("transport/message_session: conformance 9.7 and 9.8, a thousand messages one by one") {
     for (auto const code : {websocket::opcode::text, websocket::opcode::binary}) {
-        for (std::size_t const size : {0, 16, 64, 256, 1024, 4096, 16384}) {
+        for (auto const size :
+             std::initializer_list<std::size_t>{0, 16, 64, 256, 1024, 4096, 16384}) {
             CAPTURE(size);
             world w;
             session_driver<message_session> ws{w.context(), handshake("/echo"), echo};

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <random>
 #include <string>
 #include <string_view>
@@ -231,11 +232,12 @@ TEST_CASE("wire/utf8: long text agrees with a decoder wherever four bytes lie in
         for (auto const b : edges)
             for (auto const c : edges)
                 for (auto const d : edges)
-                    for (std::size_t const at : {76, 125}) check(at, {a, b, c, d});
+                    for (auto const at : std::initializer_list<std::size_t>{76, 125})
+                        check(at, {a, b, c, d});
     for (unsigned a = 0; a < 256; ++a)
         for (unsigned b = 0; b < 256; ++b)
             for (auto const c : {0x41, 0x80, 0xBF})
-                for (std::size_t const at : {0, 15, 126})
+                for (auto const at : std::initializer_list<std::size_t>{0, 15, 126})
                     check(at, {static_cast<unsigned char>(a), static_cast<unsigned char>(b),
                                static_cast<unsigned char>(c), 0x80});
     CHECK(differences == 0);
