@@ -18,6 +18,17 @@ namespace {
 using namespace livetape::test;
 using livetape::error;
 
+/// What comes of it when the reader gives pieces, put together again.
+received_items read_joined(role side, std::string_view bytes, std::size_t piece_bytes) {
+    livetape::websocket::message_reader reader{side};
+    reader.give_pieces();
+    piece_joiner joiner;
+    received_items items;
+    for (std::size_t at = 0; at < bytes.size(); at += piece_bytes)
+        joiner.feed(reader, bytes.substr(at, piece_bytes), items);
+    return items;
+}
+
 void run(std::vector<conformance_case> const& cases) {
     for (auto const& c : cases) {
         CAPTURE(c.id);
@@ -26,6 +37,8 @@ void run(std::vector<conformance_case> const& cases) {
             CHECK(read_in_pieces(side, bytes, bytes.size()) == c.expected);
             CHECK(read_in_pieces(side, bytes, 1) == c.expected);
             CHECK(read_in_pieces(side, bytes, 997) == c.expected);
+            for (auto const piece : {bytes.size(), std::size_t{1}, std::size_t{13}})
+                CHECK(read_joined(side, bytes, piece) == c.expected);
             std::size_t const splits = bytes.size() <= 400 ? bytes.size() : 16;
             for (std::size_t cut = 0; cut <= splits; ++cut)
                 if (read_split(side, bytes, cut) != c.expected) FAIL("cut at " << cut);
