@@ -41,8 +41,9 @@ public:
         } else if (sending_.empty()) {
             sending_.swap(lane_);
         } else if (!lane_.empty()) {
-            // The rest of a reply that was cut must not let runs overtake the replies after it.
-            sending_.erase(0, std::exchange(sent_, 0));
+            // The rest of a reply that was cut must not let runs overtake the replies after it. It
+            // moves only when that is less than was sent, so that moving never adds up.
+            if (sent_ > sending_.size() / 2) sending_.erase(0, std::exchange(sent_, 0));
             sending_ += lane_;
             lane_.clear();
         }
