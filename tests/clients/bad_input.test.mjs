@@ -365,6 +365,17 @@ describe('a command that is refused', () => {
         client.destroy();
     });
 
+    test('comes after ten thousand that are right and come at once', async () => {
+        const client = await openRawWebSocket(hub.port);
+        const pair = [frame(1, '{"subscribe":"at-once"}'), frame(1, '{"unsubscribe":"at-once"}')];
+        client.send(Buffer.concat([...Array.from({ length: 5000 }, () => pair).flat(), frame(1, '{}')]));
+        await client.until(({ text }) => text.includes('bad_message') || text.includes('not being read'), 'the last reply');
+        const replies = client.frames().map(({ payload }) => payload.toString());
+        assert.equal(replies.filter((reply) => reply.startsWith('{"unsubscribed"')).length, 5000);
+        assert.equal(replies.length, 10001);
+        client.destroy();
+    });
+
     test('ends the connection of a client that asks for replies and reads none', async () => {
         const client = await openRawWebSocket(hub.port);
         client.socket.pause();

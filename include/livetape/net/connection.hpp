@@ -254,6 +254,10 @@ private:
             if (ec == asio::error::would_block || ec == asio::error::try_again) return after_read();
             take(buffer.first(size), ec);
             if (size < buffer.size() || end() != session_end::none) break;
+            // Replies go out between the reads of a turn: that they pile up meanwhile would not be
+            // the fault of a peer that reads them.
+            pump(clock::now());
+            if (phase_ != phase::serving) break;
         }
         after_read();
     }
