@@ -654,4 +654,28 @@ TEST_CASE("wire/deflate: text that cannot become UTF-8 fails before the message 
     CHECK(items == received_items{failed(error::bad_utf8)});
 }
 
+TEST_CASE("wire/deflate: text that is no UTF-8 and then worse fails alike however it is cut") {
+    // A stored block of one byte, and then a block of the reserved type.
+    auto payload = from_hex("00 01 00 fe ff ff 06");
+    SUBCASE("corrupt") {}
+    SUBCASE("too large") {
+        payload.clear();
+        auto const sender = permessage_deflate{{.threshold_bytes = 0}}
+                                .accept(extensions("permessage-deflate"))
+                                .codec;
+        REQUIRE(sender->deflate("\xff" + std::string(100, 'a'), payload));
+    }
+    auto const bytes = frame(role::server, opcode::text, payload, true, true);
+    for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
+        CAPTURE(cut);
+        auto const codec = receiver();
+        message_reader reader{role::server, {4}};
+        reader.set_compression(*codec);
+        received_items items;
+        feed(reader, bytes.substr(0, cut), items);
+        feed(reader, bytes.substr(cut), items);
+        CHECK(items == received_items{failed(error::bad_utf8)});
+    }
+}
+
 } // namespace

@@ -387,12 +387,13 @@ inline error message_reader::inflate_into(std::string_view& from, bool ends_mess
     auto const out =
         room < buffer.size() ? buffer.first(static_cast<std::size_t>(room) + 1) : buffer;
     result = codec_->inflate(from, ends_message, out);
-    if (result.failure != error::none) return result.failure;
-    if (result.bytes > room) return error::message_too_large;
-    std::string_view const bytes{buffer.data(), result.bytes};
+    // What was inflated before a failure or the limit is checked first: it may have come in a call
+    // of its own.
+    auto const bytes = std::string_view{buffer.data(), result.bytes}.substr(0, room);
     if (p.message_opcode == opcode::text && !p.utf8.feed(bytes)) return error::bad_utf8;
+    if (result.bytes > room) return error::message_too_large;
     p.message_bytes += bytes.size();
-    return error::none;
+    return result.failure;
 }
 
 /// A piece of a message that is not compressed, where it lies.
