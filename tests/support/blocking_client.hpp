@@ -44,13 +44,13 @@ public:
         : socket_{std::exchange(other.socket_, -1)}, received_{std::move(other.received_)},
           reader_{std::move(other.reader_)} {}
     blocking_client& operator=(blocking_client&&) = delete;
-    ~blocking_client() {
+    virtual ~blocking_client() {
         if (socket_ >= 0) ::close(socket_);
     }
 
     void send(std::string_view bytes) {
         while (!bytes.empty()) {
-            auto const size = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+            auto const size = transmit(bytes);
             if (size <= 0) throw std::runtime_error{"cannot send"};
             bytes.remove_prefix(static_cast<std::size_t>(size));
         }
@@ -134,12 +134,22 @@ public:
     }
 
     /// Says that nothing more will be sent.
-    void shut_down() { ::shutdown(socket_, SHUT_WR); }
+    virtual void shut_down() { ::shutdown(socket_, SHUT_WR); }
 
     /// Closes so that the server gets a reset.
     void reset() {
         set(SO_LINGER, linger{1, 0});
         ::close(std::exchange(socket_, -1));
+    }
+
+protected:
+    [[nodiscard]] int descriptor() const { return socket_; }
+
+    virtual std::ptrdiff_t transmit(std::string_view bytes) {
+        return ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    }
+    virtual std::ptrdiff_t receive_some(char* into, std::size_t size) {
+        return ::recv(socket_, into, size, 0);
     }
 
 private:
@@ -156,7 +166,8 @@ private:
 
     bool receive() {
         std::vector<char> buffer(64u << 10);
-        auto const size = ::recv(socket_, buffer.data(), buffer.size(), 0);
+        errno = 0;
+        auto const size = receive_some(buffer.data(), buffer.size());
         if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             throw std::runtime_error{"nothing comes"};
         if (size <= 0) return false;

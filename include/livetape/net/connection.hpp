@@ -157,11 +157,11 @@ private:
         }
         if constexpr (detail::holding_stream<Stream>)
             if (stream_.holds_back()) return hold(written, now);
-        auto const is_partial = written < batch.bytes();
+        is_cut_ = written < batch.bytes();
         settle(batch, written, now);
         if (ec && ec != asio::error::would_block && ec != asio::error::try_again) {
             finish(ec);
-        } else if (is_partial) {
+        } else if (is_cut_) {
             wait_for_room(now);
         } else if (cursors_->is_due()) {
             // More is due than a batch takes; the others come first.
@@ -181,6 +181,7 @@ private:
         auto const now = clock::now();
         set_writing(false);
         if (flight_) {
+            is_cut_ = flight_->written < flight_->batch->bytes();
             settle(*flight_->batch, flight_->written, now);
             flight_.reset();
         }
@@ -190,6 +191,7 @@ private:
     /// The stream has taken bytes that are not on their way yet: until they are, the batch stays
     /// unsettled, so that the session sees a peer that takes nothing.
     bool hold(std::size_t written, time_point now) {
+        is_cut_ = true;
         flight_ = std::make_unique<flight>(flight{shard_.take_batch(), written});
         wait_for_room(now);
         return true;
@@ -319,10 +321,12 @@ private:
 
     void finish(std::error_code ec) {
         if (phase_ == phase::over) return;
-        // What we end ourselves, we end in good order.
-        std::error_code ignored;
-        bool const is_our_wish = ec == asio::error::connection_aborted;
-        if (is_our_wish && detail::closing_stream<Stream>) detail::close_output(stream_, ignored);
+        if constexpr (detail::closing_stream<Stream>) {
+            // What we end ourselves is no interruption, unless something is only half sent.
+            std::error_code ignored;
+            bool const is_our_wish = ec == asio::error::connection_aborted && !is_cut_;
+            if (is_our_wish) detail::close_output(stream_, ignored);
+        }
         phase_ = phase::over;
         unlink();
         close_stream();
@@ -375,6 +379,7 @@ private:
     phase phase_ = phase::serving;
     bool is_reading_ = false;
     bool is_writing_ = false;
+    bool is_cut_ = false; ///< the last write was not taken as a whole
     bool has_input_ended_ = false;
 };
 

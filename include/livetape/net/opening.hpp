@@ -66,9 +66,9 @@ private:
 
     static void expire(wheel_timer& timer) noexcept {
         self_ref const self{static_cast<opening*>(&timer)};
-        auto const was = self->phase_;
-        self->end();
+        auto const was = std::exchange(self->phase_, phase::over);
         if (was == phase::opening) self->done_(asio::error::timed_out, self->stream_);
+        self->end();
     }
 
     void go_on() {
@@ -94,9 +94,9 @@ private:
         phase_ = phase::lingering;
         shard_.cancel(*this);
         shard_.fire_by(*this, clock::now() + linger_time);
+        done_(why, stream_);
         std::error_code ec;
         stream_.lowest_layer().shutdown(asio::socket_base::shutdown_send, ec);
-        done_(why, stream_);
         if (ec) end();
         else if (phase_ == phase::lingering) drop_input();
     }

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <map>
 #include <new>
 #include <span>
@@ -54,9 +53,15 @@ public:
         }
         errno = 0;
         std::ifstream in{file, std::ios::binary};
-        text_.assign(std::istreambuf_iterator<char>{in}, {});
-        if (in) return;
-        ec = {errno != 0 ? errno : EIO, std::system_category()};
+        // Not by an iterator, which throws if the file is a directory.
+        constexpr std::size_t part_bytes = 16u << 10;
+        while (in) {
+            auto const size = text_.size();
+            text_.resize(size + part_bytes);
+            in.read(text_.data() + size, part_bytes);
+            text_.resize(size + static_cast<std::size_t>(in.gcount()));
+        }
+        if (!in.is_open() || in.bad()) ec = {errno != 0 ? errno : EIO, std::system_category()};
     }
     pem_text(pem_text const&) = delete;
     pem_text& operator=(pem_text const&) = delete;
