@@ -3,7 +3,8 @@
 import { startExample } from './program.mjs';
 
 /// @param retain  { events, bytes, seconds }: what each channel keeps, if not the default
-export function startHub(retain = {}) {
+/// @param flags   further ones
+export function startHub(retain = {}, flags = []) {
     const limits = Object.entries(retain).flatMap(([what, limit]) => [`--retain-${what}`, `${limit}`]);
-    return startExample('open_hub', ['--port', '0', ...limits]);
+    return startExample('open_hub', ['--port', '0', ...limits, ...flags]);
 }
