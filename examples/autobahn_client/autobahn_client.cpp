@@ -67,6 +67,8 @@ int main(int argc, char** argv) {
     bool is_plain = false;
     command_line.add_flag("--no-deflate", is_plain, "do not offer compression");
     command_line.add_option("--ca", tls.ca_file, "the authority to trust, for wss");
+    command_line.add_option("--cert", tls.certificate_file, "a certificate to show, for wss");
+    command_line.add_option("--key", tls.private_key_file, "its key");
     CLI11_PARSE(command_line, argc, argv);
 
     int status = 1;

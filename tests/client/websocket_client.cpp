@@ -376,6 +376,18 @@ TEST_CASE("client/websocket: closes while a read waits, or without one") {
     }
 }
 
+TEST_CASE("client/websocket: a message stays valid while the connection closes") {
+    memory_world world;
+    world.connect();
+    std::string_view late;
+    world.client.read([&](std::error_code, websocket_message message) { late = message.payload; });
+    world.client.close(1000, {}, asio::detached);
+    world.run();
+    world.send_frame(opcode::text, "late");
+    world.send_frame(opcode::text, "XXXXXXXX");
+    CHECK(late == "late");
+}
+
 TEST_CASE("client/websocket: gives up a peer that does not answer the close frame") {
     websocket_client_options options;
     options.close_timeout = 1ms;

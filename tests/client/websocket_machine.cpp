@@ -200,6 +200,17 @@ TEST_CASE("client/machine: answers the peer's close before messages that wait [R
     }
 }
 
+TEST_CASE("client/machine: answers a peer that closes and ends at once") {
+    machine_driver client;
+    client.receive(close_frame(1000));
+    client.machine.end_of_input(std::make_error_code(std::errc::connection_reset));
+    CHECK_FALSE(client.machine.wants_input());
+    CHECK_FALSE(client.machine.is_cut());
+    CHECK(client.write_all() == test::received_items{test::closed(1000)});
+    CHECK(client.machine.is_cut());
+    CHECK(client.machine.is_cleanly_closed());
+}
+
 TEST_CASE("client/machine: its own close frame survives the peer's") {
     machine_driver client;
     CHECK(client.machine.send(opcode::text, "unsent") == error::none);

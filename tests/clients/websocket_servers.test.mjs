@@ -26,8 +26,10 @@ async function runClient(...options) {
 }
 
 /// A server of ws with one case: messages that must come back, then a close.
-async function startWs({ certificate, perMessageDeflate }) {
-    const server = certificate ? createSecure({ key: certificate.key, cert: certificate.cert }) : createPlain();
+async function startWs({ certificate, perMessageDeflate, wantsCertificate }) {
+    const server = certificate
+        ? createSecure({ key: certificate.key, cert: certificate.cert, ca: certificate.cert, requestCert: wantsCertificate })
+        : createPlain();
     const sockets = new WebSocketServer({ server, perMessageDeflate, maxPayload: 1 << 24 });
     const results = [];
     sockets.on('connection', async (socket, request) => {
@@ -94,6 +96,16 @@ describe('the WebSocket client against other servers', () => {
                 assert.equal(await server.line(), isDeflated ? 'ok deflate' : 'ok plain');
             });
         }
+
+    test('a server that asks for a certificate gets it', async () => {
+        const server = await startWs({ certificate, wantsCertificate: true });
+        const trust = ['--url', server.url, '--ca', certificate.certFile];
+        assert.equal((await runClient(...trust)).status, 1);
+        const shown = await runClient(...trust, '--cert', certificate.certFile, '--key', certificate.keyFile);
+        await server.stop();
+        assert.deepEqual(shown, { status: 0, complaint: '' });
+        assert.equal(server.results.length, 1);
+    });
 
     test('an authority that is not trusted is refused', async () => {
         const server = await startWs({ certificate });

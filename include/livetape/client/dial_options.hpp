@@ -8,10 +8,10 @@ namespace livetape {
 
 /// A proxy that is asked by CONNECT for a connection to the server (RFC 9110 §9.3.6).
 struct proxy_options {
-    std::string host; ///< a name or an address; empty: no proxy
+    std::string host{}; ///< a name or an address; empty: no proxy
     std::uint16_t port = 3128;
-    std::string user; ///< for Basic credentials; empty: none. Without a colon
-    std::string password;
+    std::string user{}; ///< for Basic credentials; empty: none. Without a colon
+    std::string password{};
 };
 
 /// How a client connects.
@@ -21,7 +21,7 @@ struct dial_options {
     std::chrono::milliseconds connect_timeout{10'000};
     /// Head start of one address before the next is tried beside it (RFC 8305 §5: 250 ms).
     std::chrono::milliseconds attempt_delay{250};
-    proxy_options proxy;
+    proxy_options proxy{};
     /// Small messages are what these clients send: they do not wait for each other.
     bool no_delay = true;
 };

@@ -31,10 +31,10 @@ namespace livetape {
 /// How a client speaks TLS; the defaults are what a browser does.
 struct tls_client_options {
     /// A PEM file with the authorities to trust, instead of the system's.
-    std::string ca_file;
+    std::string ca_file{};
     /// A certificate chain and its key to show to servers that ask for them, as PEM files.
-    std::string certificate_file;
-    std::string private_key_file;
+    std::string certificate_file{};
+    std::string private_key_file{};
     /// Accepts any certificate: for tests against a server that one knows.
     bool accept_any_certificate = false;
     /// TLS's own handshake, after the connection.

@@ -119,6 +119,7 @@ private:
     websocket::handshake_agreement agreement_;
     std::optional<websocket_machine> machine_;
     std::vector<char> buffer_;
+    std::string late_message_;
     std::span<char> input_; // what of the buffer was not taken yet
     time_point armed_for_ = time_point::max();
     pending_operation<std::error_code> connect_;
@@ -294,9 +295,14 @@ template <class Dialer>
 void websocket_connection<Dialer>::deliver() {
     while (!is_stream_read_ && (read_ || machine_->is_closing())) {
         auto const now = clock::now();
-        auto const message = machine_->next(input_, now);
+        auto message = machine_->next(input_, now);
         if (!message) return;
         if (!read_) continue;
+        if (machine_->is_closing()) {
+            // The stream is read on meanwhile, into the same buffer.
+            late_message_.assign(message->payload);
+            message->payload = late_message_;
+        }
         machine_->set_reading(false, now);
         return read_.complete({}, *message);
     }
@@ -304,7 +310,8 @@ void websocket_connection<Dialer>::deliver() {
 
 template <class Dialer>
 void websocket_connection<Dialer>::start_read() {
-    if (is_stream_read_ || !(read_ || machine_->is_closing())) return;
+    if (is_stream_read_ || !machine_->wants_input()) return;
+    if (!read_ && !machine_->is_closing()) return;
     is_stream_read_ = true;
     stream_->async_read_some(asio::buffer(buffer_), [self = this->shared_from_this()](
                                                         std::error_code ec, std::size_t size) {

@@ -97,7 +97,16 @@ public:
     [[nodiscard]] std::uint64_t queued_count() const noexcept { return queue_.message_count(); }
     [[nodiscard]] std::uint64_t written_count() const noexcept { return queue_.written_count(); }
 
-    /// Says that the stream has ended, or failed.
+    /// Says that nothing will come any more. What answers the peer's close frame still goes out.
+    void end_of_input(std::error_code ec) {
+        is_input_over_ = true;
+        if (!has_ended() || queue_.is_empty()) end_of_stream(ec);
+    }
+
+    /// Whether to read from the stream.
+    [[nodiscard]] bool wants_input() const noexcept { return !is_input_over_; }
+
+    /// Says that the stream is of no use any more.
     void end_of_stream(std::error_code ec) {
         if (!has_ended()) end(ec);
         is_cut_ = true;
@@ -158,6 +167,7 @@ private:
     time_point close_deadline_ = time_point::max();
     bool is_reading_ = false;
     bool is_close_queued_ = false;
+    bool is_input_over_ = false;
     bool is_cut_ = false;
 };
 
@@ -265,6 +275,7 @@ inline std::vector<std::string_view> websocket_machine::begin_batch(time_point n
 inline void websocket_machine::written() {
     queue_.written();
     write_deadline_ = time_point::max();
+    if (is_input_over_ && queue_.is_empty()) is_cut_ = true;
 }
 
 inline time_point websocket_machine::deadline() const noexcept {

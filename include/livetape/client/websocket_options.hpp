@@ -14,17 +14,17 @@ namespace livetape {
 
 /// How a WebSocket client behaves; every limit has a default.
 struct websocket_client_options {
-    dial_options dial;
-    websocket::handshake_offer offer; ///< subprotocols, origin and further fields
+    dial_options dial{};
+    websocket::handshake_offer offer{}; ///< subprotocols, origin and further fields
 
     /// Offers the extension that it stands for, as `websocket::permessage_deflate` does; null:
     /// none.
-    std::shared_ptr<websocket::compression const> compression;
+    std::shared_ptr<websocket::compression const> compression{};
 
     /// From the request to the whole response; a server may look up a token meanwhile.
     std::chrono::milliseconds handshake_timeout{10'000};
     /// The response's head.
-    http::head_limits head;
+    http::head_limits head{};
     /// Silence after which a ping is sent while a read waits; below the 30 s of impatient proxies
     /// and the minute of home routers. 0: no pings, and no idle timeout.
     std::chrono::milliseconds ping_interval{25'000};
@@ -35,7 +35,7 @@ struct websocket_client_options {
     /// How long the stream may take no byte of what is written.
     std::chrono::milliseconds write_timeout{30'000};
     /// What the peer may make the client hold.
-    websocket::message_limits messages;
+    websocket::message_limits messages{};
     /// Bytes that wait to be written; one message is taken whatever its size if nothing waits.
     std::size_t queue_bytes_max = std::size_t{16} << 20;
     /// Longer messages are sent in fragments of that many bytes, so that pongs can go between;

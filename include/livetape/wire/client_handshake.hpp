@@ -24,11 +24,11 @@ namespace livetape::websocket {
 
 /// What a client asks for in its opening handshake, besides the resource (RFC 6455 §4.1).
 struct handshake_offer {
-    std::vector<std::string> subprotocols; ///< in the order of preference; tokens, no name twice
-    std::string origin;                    ///< of the page, for clients that have one; else empty
-    std::string extensions; ///< the value of `Sec-WebSocket-Extensions`; empty: no field
+    std::vector<std::string> subprotocols{}; ///< in the order of preference; tokens, no name twice
+    std::string origin{};                    ///< of the page, for clients that have one; else empty
+    std::string extensions{}; ///< the value of `Sec-WebSocket-Extensions`; empty: no field
     /// Further fields, such as Authorization or Cookie. Not those that the handshake itself sends.
-    std::vector<std::pair<std::string, std::string>> fields;
+    std::vector<std::pair<std::string, std::string>> fields{};
 };
 
 /// What a server's response agreed to.
