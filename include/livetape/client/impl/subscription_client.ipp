@@ -455,7 +455,7 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
     Dialer dialer;
     url base; // where the live paths are mounted
     url here; // the same for this link, after redirects
-    feed_tracker tracker;
+    feed_tracker tracker{options.message_bytes_max};
     feed_tracker::items items; // on their way to the queue
     std::shared_ptr<exchange_type> exchange;
     std::unique_ptr<socket_type> socket;
