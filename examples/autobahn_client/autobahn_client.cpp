@@ -4,56 +4,84 @@
 
 #include <charconv>
 #include <cstdio>
-#include <exception>
 #include <memory>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include <CLI/CLI.hpp>
-#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
 #include <asio/io_context.hpp>
-#include <asio/redirect_error.hpp>
-#include <asio/use_awaitable.hpp>
 #include <livetape/client/tls.hpp>
 #include <livetape/client/websocket_client.hpp>
 #include <livetape/wire/deflate.hpp>
 
 namespace {
 
-using client = livetape::basic_websocket_client<livetape::tls_dialer>;
+class autobahn_client {
+public:
+    using client_type = livetape::basic_websocket_client<livetape::tls_dialer>;
 
-asio::awaitable<int> count_cases(client& peer, std::string const& url) {
-    co_await peer.connect(url + "/getCaseCount", asio::use_awaitable);
-    auto const message = co_await peer.read(asio::use_awaitable);
-    int count = 0;
-    std::from_chars(message.payload.data(), message.payload.data() + message.payload.size(), count);
-    co_await peer.close(livetape::websocket::close_code::normal_closure, asio::use_awaitable);
-    co_return count;
-}
+    autobahn_client(client_type client, std::string url, std::string agent)
+        : client_{std::move(client)}, url_{std::move(url)}, agent_{std::move(agent)} {}
 
-// Echoes until the connection ends, for whatever reason: breaking rules is what the server is for.
-asio::awaitable<std::error_code> echo(client& peer, std::string const& url) {
-    std::error_code ec;
-    co_await peer.connect(url, asio::redirect_error(asio::use_awaitable, ec));
-    while (!ec) {
-        auto const message = co_await peer.read(asio::redirect_error(asio::use_awaitable, ec));
-        if (!ec)
-            co_await peer.write(message.opcode, message.payload,
-                                asio::redirect_error(asio::use_awaitable, ec));
+    void start() {
+        client_.connect(url_ + "/getCaseCount", [this](std::error_code ec) {
+            if (ec) return fail(ec);
+            client_.read([this](std::error_code failure, livetape::websocket_message message) {
+                if (failure) return fail(failure);
+                auto const* const end = message.payload.data() + message.payload.size();
+                std::from_chars(message.payload.data(), end, case_count_);
+                client_.close(livetape::websocket::close_code::normal_closure,
+                              [this](std::error_code) { run_next(); });
+            });
+        });
     }
-    co_return ec;
-}
 
-asio::awaitable<void> run(client& peer, std::string url, std::string agent) {
-    int const count = co_await count_cases(peer, url);
-    std::string const query = "agent=" + agent;
-    for (int i = 1; i <= count; ++i) {
-        std::string const path = "/runCase?case=" + std::to_string(i) + "&" + query;
-        auto const ec = co_await echo(peer, url + path);
-        std::printf("case %d of %d: %s\n", i, count, ec.message().c_str());
+    [[nodiscard]] bool has_failed() const noexcept { return has_failed_; }
+
+private:
+    void run_next() {
+        auto const query = "agent=" + agent_;
+        bool const is_over = ++case_ > case_count_;
+        auto const path = is_over ? "/updateReports?" + query
+                                  : "/runCase?case=" + std::to_string(case_) + "&" + query;
+        client_.connect(url_ + path, [this, is_over](std::error_code ec) {
+            if (!ec) echo(is_over);
+            else if (is_over) fail(ec);
+            else end_case(ec);
+        });
     }
-    co_await echo(peer, url + "/updateReports?" + query);
-}
+
+    // Until the connection ends, for whatever reason: breaking rules is what the server is for.
+    void echo(bool is_over) {
+        client_.read([this, is_over](std::error_code ec, livetape::websocket_message message) {
+            if (!ec) {
+                client_.write(message.opcode, message.payload, asio::detached);
+                echo(is_over);
+            } else if (!is_over) {
+                end_case(ec);
+            }
+        });
+    }
+
+    void end_case(std::error_code ec) {
+        std::printf("case %d of %d: %s\n", case_, case_count_, ec.message().c_str());
+        run_next();
+    }
+
+    void fail(std::error_code ec) {
+        std::fprintf(stderr, "%s\n", ec.message().c_str());
+        has_failed_ = true;
+    }
+
+    client_type client_;
+    std::string url_;
+    std::string agent_;
+    int case_ = 0;
+    int case_count_ = 0;
+    bool has_failed_ = false;
+};
 
 } // namespace
 
@@ -71,7 +99,6 @@ int main(int argc, char** argv) {
     command_line.add_option("--key", tls.private_key_file, "its key");
     CLI11_PARSE(command_line, argc, argv);
 
-    int status = 1;
     asio::io_context io;
     livetape::websocket_client_options options;
     options.messages.message_bytes_max = 64 << 20; // case group 9 sends 16 MiB
@@ -81,15 +108,14 @@ int main(int argc, char** argv) {
             livetape::websocket::deflate_options{.server_no_context_takeover = false,
                                                  .client_no_context_takeover = false,
                                                  .threshold_bytes = 1});
-    client peer{io.get_executor(), options, livetape::tls_dialer{tls}};
-    asio::co_spawn(io, run(peer, url, agent), [&status](std::exception_ptr failure) {
-        try {
-            if (failure) std::rethrow_exception(failure);
-            status = 0;
-        } catch (std::exception const& why) {
-            std::fprintf(stderr, "%s\n", why.what());
-        }
-    });
-    io.run();
-    return status;
+    try {
+        livetape::tls_dialer const dialer{tls};
+        autobahn_client runner{{io.get_executor(), options, dialer}, url, agent};
+        runner.start();
+        io.run();
+        return runner.has_failed() ? 1 : 0;
+    } catch (std::system_error const& why) { // a file of the command line
+        std::fprintf(stderr, "%s\n", why.what());
+        return 1;
+    }
 }

@@ -40,6 +40,9 @@ using namespace std::chrono_literals;
 using asio::ip::tcp;
 using websocket::opcode;
 
+// Asio 1.22 has no coroutines with clang 14 and the library of g++: what needs them is left out
+// there.
+
 namespace {
 
 /// Gives out the stream of one `memory_peer`.
@@ -134,7 +137,7 @@ struct memory_world {
     std::vector<std::string> messages;
 };
 
-auto const keep(std::optional<std::error_code>& into) {
+auto keep(std::optional<std::error_code>& into) {
     return [&into](std::error_code ec) { into = ec; };
 }
 
@@ -150,6 +153,7 @@ std::error_code connect_answered_with(std::string const& response,
     return world.connected.value();
 }
 
+#ifdef ASIO_HAS_CO_AWAIT
 /// Runs one coroutine to its end.
 void run_coroutine(asio::io_context& io, std::function<asio::awaitable<void>()> const& body) {
     std::exception_ptr failure;
@@ -163,6 +167,7 @@ void run_coroutine(asio::io_context& io, std::function<asio::awaitable<void>()> 
     CHECK(is_done);
     if (failure) std::rethrow_exception(failure);
 }
+#endif
 
 /// An echo server of this library, in the io_context of the test.
 struct echo_server {
@@ -221,7 +226,7 @@ TEST_CASE("client/websocket: shakes hands, reads and writes [RFC 6455 4.1]") {
 }
 
 TEST_CASE("client/websocket: takes a response and frames however they are split") {
-    for (std::size_t const piece : {1, 2, 5, 1000}) {
+    for (std::size_t const piece : {1u, 2u, 5u, 1000u}) {
         memory_world world;
         world.peer.pipe().read_max = piece;
         world.start_connect();
@@ -567,6 +572,7 @@ TEST_CASE("client/websocket: a client that goes drops its connection, or lets it
     }
 }
 
+#ifdef ASIO_HAS_CO_AWAIT
 TEST_CASE("client/websocket: talks to this library's server, with coroutines") {
     asio::io_context io;
     echo_server server{io};
@@ -590,6 +596,7 @@ TEST_CASE("client/websocket: talks to this library's server, with coroutines") {
         }
     });
 }
+#endif
 
 TEST_CASE("client/websocket: talks with futures from another thread") {
     asio::io_context io;
@@ -616,6 +623,7 @@ TEST_CASE("client/websocket: talks with futures from another thread") {
     thread.join();
 }
 
+#ifdef ASIO_HAS_CO_AWAIT
 TEST_CASE("client/dial: tries the other family where the first is dead [RFC 8305 5]") {
     asio::io_context io;
     echo_server server{io}; // 127.0.0.1 alone; localhost may be ::1 as well
@@ -625,6 +633,7 @@ TEST_CASE("client/dial: tries the other family where the first is dead [RFC 8305
         CHECK(client.is_open());
     });
 }
+#endif
 
 namespace {
 
@@ -713,6 +722,7 @@ TEST_CASE("client/dial: is cancelled while it waits") {
     CHECK(outcome.value() == asio::error::operation_aborted);
 }
 
+#ifdef ASIO_HAS_CO_AWAIT
 namespace {
 
 /// A proxy for one connection: reads the head of a request, answers, and, if it answers 200,
@@ -815,3 +825,4 @@ TEST_CASE("client/dial: says what the proxy answered") {
         });
     }
 }
+#endif
