@@ -143,8 +143,8 @@ std::vector<vector_case> const vectors{
 TEST_CASE("wire/deflate: inflates the examples and what is like them [RFC 7692 §7.2.3]") {
     for (auto const& v : vectors) {
         CAPTURE(v.name);
-        for (std::size_t const piece_bytes : {1, 2, 3, 100})
-            for (std::size_t const out_bytes : {1, 2, 5, 6, 100}) {
+        for (std::size_t const piece_bytes : {1u, 2u, 3u, 100u})
+            for (std::size_t const out_bytes : {1u, 2u, 5u, 6u, 100u}) {
                 CAPTURE(piece_bytes);
                 CAPTURE(out_bytes);
                 auto codec = receiver();
@@ -187,8 +187,8 @@ TEST_CASE("wire/deflate: fails what is corrupt, truncated or refers too far back
     };
     for (auto const& c : cases) {
         CAPTURE(c.name);
-        for (std::size_t const piece_bytes : {1, 100})
-            for (std::size_t const out_bytes : {1, 100}) {
+        for (std::size_t const piece_bytes : {1u, 100u})
+            for (std::size_t const out_bytes : {1u, 100u}) {
                 auto codec = receiver();
                 CHECK(inflate_all(*codec, c.bytes, piece_bytes, out_bytes).failure ==
                       error::bad_compression);
