@@ -227,17 +227,24 @@ inline std::vector<finding> check_example(std::string_view path, std::string_vie
     return found;
 }
 
-/// Whether a text names an error as a program does; a longer name that begins so is another.
-inline bool names_error(std::string_view text, std::string_view name) {
-    auto const full = "error::" + std::string{name};
-    for (auto at = text.find(full); at != std::string_view::npos; at = text.find(full, at + 1)) {
-        auto const behind = text.substr(at + full.size(), 1);
-        bool const goes_on =
-            !behind.empty() &&
-            (behind[0] == '_' || std::isalnum(static_cast<unsigned char>(behind[0])) != 0);
-        if (!goes_on) return true;
+/// Whether a text has a word; a longer one that begins or ends so is another.
+inline bool has_word(std::string_view text, std::string_view word) {
+    auto const goes_on = [](std::string_view neighbour) {
+        return !neighbour.empty() &&
+               (neighbour[0] == '_' || std::isalnum(static_cast<unsigned char>(neighbour[0])) != 0);
+    };
+    for (auto at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
+        auto const before = at == 0 ? std::string_view{} : text.substr(at - 1, 1);
+        if (!goes_on(before) && !goes_on(text.substr(at + word.size(), 1))) return true;
     }
     return false;
+}
+
+/// Whether a test names an error: as C++ does, or as clients see it.
+inline bool names_error(std::string_view path, std::string_view text, std::string_view name) {
+    if (!path.starts_with("tests/")) return false;
+    if (path.ends_with(".cpp")) return has_word(text, "error::" + std::string{name});
+    return path.ends_with(".mjs") && has_word(text, name);
 }
 
 /// All rules at once.

@@ -81,14 +81,21 @@ sample const samples[]{
     {"registry", "a.json", std::string{"https://regi"} + "stry.example/x\n", "registry"},
 };
 
-TEST_CASE("hygiene/rules: knows an error's name from the beginning of a longer one") {
-    CHECK(hygiene::names_error("CHECK(e == error::gap);", "gap"));
-    CHECK(hygiene::names_error("error::gap", "gap"));
-    CHECK(hygiene::names_error("error::gap_of_time, error::gap}", "gap"));
-    CHECK_FALSE(hygiene::names_error("error::gap_of_time", "gap"));
-    CHECK_FALSE(hygiene::names_error("error::gaps", "gap"));
-    CHECK_FALSE(hygiene::names_error("gap", "gap"));
-    CHECK_FALSE(hygiene::names_error("", "gap"));
+TEST_CASE("hygiene/rules: knows an error's name from a part of a longer one") {
+    auto const in_cpp = [](std::string_view text) {
+        return hygiene::names_error("tests/a/b.cpp", text, "gap");
+    };
+    CHECK(in_cpp("CHECK(e == error::gap);"));
+    CHECK(in_cpp("error::gap"));
+    CHECK(in_cpp("error::gap_of_time, livetape::error::gap}"));
+    CHECK_FALSE(in_cpp("error::gap_of_time"));
+    CHECK_FALSE(in_cpp("error::gaps"));
+    CHECK_FALSE(in_cpp("an_error::gap"));
+    CHECK_FALSE(in_cpp("gap"));
+    CHECK_FALSE(in_cpp(""));
+    CHECK(hygiene::names_error("tests/clients/a.mjs", "assert.match(text, /gap/)", "gap"));
+    CHECK_FALSE(hygiene::names_error("tests/clients/a.mjs", "the_gap gaps", "gap"));
+    CHECK_FALSE(hygiene::names_error("include/a.hpp", "error::gap", "gap"));
 }
 
 } // namespace
