@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,7 +33,8 @@ public:
                     std::string_view path);
 
     void feed(std::span<char> bytes, time_point now) {
-        last_received_ = now;
+        // A byte buys a millisecond, so that a body that drips ends as one that does not come.
+        waiting_since_ = std::min(now, waiting_since_ + std::chrono::milliseconds{bytes.size()});
         std::string_view input{bytes.data(), bytes.size()};
         if (is_reading_) read(input);
         // After a refusal the rest of the body may come; it is nobody's.
@@ -56,7 +59,7 @@ public:
 
     [[nodiscard]] time_point wake(time_point now) {
         if (!is_reading_ && !out_.has_unsent()) return never;
-        auto const since = is_reading_ ? last_received_ : out_.unsent_since();
+        auto const since = is_reading_ ? waiting_since_ : out_.unsent_since();
         auto const deadline = since + endpoint_.options().write_timeout;
         if (now < deadline) return deadline;
         if (is_reading_) {
@@ -91,7 +94,7 @@ private:
     http::query query_;
     http::body_reader body_;
     std::string unread_;
-    time_point last_received_;
+    time_point waiting_since_; ///< for the body
     session_end end_ = session_end::none;
     bool is_reading_ = false;
     bool keep_alive_ = false;
@@ -109,7 +112,7 @@ struct publish_transport {
 inline publish_session::publish_session(session_context const& context,
                                         http::request_head const& head, std::string_view)
     : endpoint_{context.endpoint}, cursors_{context.wakes}, head_{head},
-      body_{head, context.endpoint.options().message_bytes_max}, last_received_{context.now},
+      body_{head, context.endpoint.options().message_bytes_max}, waiting_since_{context.now},
       keep_alive_{http::keep_alive(head)} {
     if (head.method() == "OPTIONS") {
         // A browser asks before it sends JSON to another origin.
