@@ -155,6 +155,16 @@ TEST_CASE("wire/deflate: inflates the examples and what is like them [RFC 7692 �
     }
 }
 
+TEST_CASE("wire/deflate: a final block may end after a full buffer [RFC 7692 §7.2.3.5]") {
+    // A final block of 25 letters that ends on a whole byte, twice: its end needs no more input.
+    auto const block = from_hex("4b 4c c4 01 00");
+    for (std::size_t out_bytes = 1; out_bytes <= 51; ++out_bytes) {
+        CAPTURE(out_bytes);
+        CHECK(inflate_all(*receiver(), block + block, 100, out_bytes) ==
+              inflated_message{std::string(50, 'a')});
+    }
+}
+
 TEST_CASE("wire/deflate: compresses as the example [RFC 7692 §7.2.3.1, §7.2.3.2]") {
     deflate_options options{.server_no_context_takeover = false, .threshold_bytes = 0};
     auto codec = permessage_deflate{options}.accept(extensions("permessage-deflate")).codec;

@@ -306,10 +306,13 @@ inline message_codec::inflated deflate_codec::inflate(std::string_view& input, b
     while (!input.empty() || is_out_pending_) {
         if (rest.empty()) return {written(), true};
         auto const size = input.size();
+        auto const room = rest.size();
         if (auto const e = inflater_->step(input, rest); e != error::none)
             return {written(), false, e};
         is_out_pending_ = rest.empty() && !inflater_->has_ended();
-        bool const is_stuck = !input.empty() && input.size() == size && !rest.empty();
+        // What it held back may still come, or end a block, without another byte of the input.
+        bool const is_stuck = !input.empty() && input.size() == size && rest.size() == room &&
+                              !inflater_->has_ended();
         if (is_stuck) return {written(), false, error::bad_compression};
     }
     if (!ends_message) return {written()};
