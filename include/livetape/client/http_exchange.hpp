@@ -122,6 +122,16 @@ public:
     [[nodiscard]] http::response_head const& head() const noexcept { return head_; }
 
 private:
+    /// A stream and what its operations read and write, which stays until the last of them is over:
+    /// those of TLS go on for a moment after the stream was closed.
+    struct connection {
+        explicit connection(stream_type on) : stream{std::move(on)} {}
+
+        stream_type stream;
+        std::string request;
+        std::array<char, 16384> buffer;
+    };
+
     void send();
     void receive(std::function<void(std::error_code)> then);
     void take_head();
@@ -142,7 +152,7 @@ private:
     http_options options_;
     asio::steady_timer deadline_;
     asio::cancellation_signal dialing_;
-    std::shared_ptr<stream_type> stream_; // its operations hold it too: it must not go before them
+    std::shared_ptr<connection> connection_; // its operations hold it too
     std::string request_;
     std::string body_;
     std::string media_type_;
@@ -151,8 +161,7 @@ private:
     http::response_parser parser_;
     http::response_head head_;
     http::body_decoder decoder_{{}};
-    std::array<char, 16384> buffer_;
-    std::string_view input_; // bytes of the buffer that were not looked at
+    std::string_view input_; // bytes of the connection's buffer that were not looked at
     opened opened_;
     std::chrono::milliseconds timeout_{};
     std::size_t generation_ = 0; // of the stream: late completions know that they are late
@@ -167,7 +176,7 @@ void http_exchange<Dialer>::open(url const& at, std::string_view media_type,
                                  request_fields const& fields, std::chrono::milliseconds timeout,
                                  opened done) {
     bool const is_same_place =
-        stream_ && at.host == at_.host && at.port == at_.port && at.scheme == at_.scheme;
+        connection_ && at.host == at_.host && at.port == at_.port && at.scheme == at_.scheme;
     if (!is_same_place) drop_stream();
     if (original_.host.empty()) original_ = at;
     at_ = at;
@@ -184,7 +193,7 @@ void http_exchange<Dialer>::open(url const& at, std::string_view media_type,
             http::append_field(request_, each.first, each.second);
     for (auto const& each : fields) http::append_field(request_, each.first, each.second);
     http::append_end_of_head(request_);
-    is_reused_ = stream_ != nullptr;
+    is_reused_ = connection_ != nullptr;
     has_timed_out_ = false;
     was_reached_ = is_reused_;
     send();
@@ -197,7 +206,7 @@ void http_exchange<Dialer>::send() {
     has_answer_begun_ = false;
     input_ = {};
     auto const self = this->shared_from_this();
-    if (!stream_) {
+    if (!connection_) {
         if (!dialer_.can_dial(at_)) {
             // A redirect may lead to a scheme that this program was built without.
             asio::post(executor_, [self, generation = generation_] {
@@ -210,16 +219,17 @@ void http_exchange<Dialer>::send() {
             if (generation != self->generation_) return;
             if (ec) return self->refuse(ec);
             self->was_reached_ = true;
-            self->stream_ = std::make_shared<stream_type>(std::move(stream));
+            self->connection_ = std::make_shared<connection>(std::move(stream));
             self->send();
         };
         dialer_(executor_, at_, options_.dial, asio::bind_cancellation_slot(dialing_.slot(), took));
         return;
     }
     arm(timeout_);
+    connection_->request = request_;
     asio::async_write(
-        *stream_, asio::buffer(request_),
-        [self, stream = stream_, generation = generation_](std::error_code ec, std::size_t) {
+        connection_->stream, asio::buffer(connection_->request),
+        [self, on = connection_, generation = generation_](std::error_code ec, std::size_t) {
             if (generation != self->generation_) return;
             if (ec) return self->refuse(ec);
             self->take_head();
@@ -228,16 +238,15 @@ void http_exchange<Dialer>::send() {
 
 template <class Dialer>
 void http_exchange<Dialer>::receive(std::function<void(std::error_code)> then) {
-    stream_->async_read_some(asio::buffer(buffer_),
-                             [self = this->shared_from_this(), stream = stream_,
-                              generation = generation_,
-                              then = std::move(then)](std::error_code ec, std::size_t size) {
-                                 if (generation != self->generation_) return;
-                                 self->input_ = {self->buffer_.data(), size};
-                                 if (self->has_timed_out_)
-                                     ec = make_error_code(error::idle_timeout);
-                                 then(ec);
-                             });
+    connection_->stream.async_read_some(
+        asio::buffer(connection_->buffer),
+        [self = this->shared_from_this(), on = connection_, generation = generation_,
+         then = std::move(then)](std::error_code ec, std::size_t size) {
+            if (generation != self->generation_) return;
+            self->input_ = {on->buffer.data(), size};
+            if (self->has_timed_out_) ec = make_error_code(error::idle_timeout);
+            then(ec);
+        });
 }
 
 template <class Dialer>
@@ -392,12 +401,12 @@ void http_exchange<Dialer>::arm(std::chrono::milliseconds timeout) {
     deadline_.async_wait(
         [weak = this->weak_from_this(), generation = generation_](std::error_code ec) {
             auto const self = weak.lock();
-            if (ec || !self || generation != self->generation_ || !self->stream_) return;
+            if (ec || !self || generation != self->generation_ || !self->connection_) return;
             // A deadline that was moved while this waited its turn is another one.
             if (self->deadline_.expiry() > asio::steady_timer::clock_type::now()) return;
             self->has_timed_out_ = true;
             std::error_code ignored;
-            self->stream_->lowest_layer().close(ignored);
+            self->connection_->stream.lowest_layer().close(ignored);
         });
 }
 
@@ -406,10 +415,10 @@ void http_exchange<Dialer>::drop_stream() {
     ++generation_;
     disarm();
     input_ = {};
-    if (!stream_) return;
+    if (!connection_) return;
     std::error_code ignored;
-    stream_->lowest_layer().close(ignored);
-    stream_.reset();
+    connection_->stream.lowest_layer().close(ignored);
+    connection_.reset();
 }
 
 template <class Dialer>
