@@ -22,7 +22,8 @@ server_message parsed(std::string_view json) {
 TEST_CASE("client/feed_parser: reads an event with the data as it was published") {
     for (std::string const data :
          {"1", "-0.10", "1e3", "true", "null", R"("a\u00e9\n")", R"({"b":[1, 2.50] })", "[]",
-          "12345678901234567890", R"({"data":{"channel":"x"}})"}) {
+          "12345678901234567890", R"({"data":{"channel":"x"}})", "1e999",
+          "[1000000000000000000000000000000]"}) {
         CAPTURE(data);
         auto const found =
             parsed(R"({"channel":"ticks","offset":121,"key":"AA\u0022","data":)" + data + " }");
@@ -102,6 +103,7 @@ TEST_CASE("client/feed_parser: refuses what is not of the protocol") {
                                         R"({"subscribed":"c","cursor":"a-1"})",
                                         R"({"error":"x"})",
                                         R"({"error":{"code":1,"message":""}})",
+                                        R"({"channel":"c","gap":"c","offset":1,"data":1})",
                                         R"({"channel":"c","offset":1,"data":1}x)",
                                         "{\"channel\":\"\xff\"}"}) {
         CAPTURE(json);

@@ -44,78 +44,110 @@ struct poll_answer {
 
 namespace detail {
 
-/// Reads the fields of one message. simdjson's first parser checks the whole text; the second only
-/// finds where "data" begins and ends, so that no number changes its form.
+/// The fields of one message, in whatever order they come; what is of the wrong type is as if it
+/// were malformed. Thread safety: distinct objects safe; shared objects unsafe.
 class message_fields {
 public:
-    explicit message_fields(simdjson::dom::object object) : object_{object} {}
-
-    [[nodiscard]] bool has(char const* name) const {
-        return object_.at_key(name).error() == simdjson::SUCCESS;
+    /// @return whether the message is one of the protocol
+    [[nodiscard]] bool read(simdjson::ondemand::object object, server_message& out) {
+        for (auto field : object) {
+            std::string_view name;
+            simdjson::ondemand::value value;
+            if (field.unescaped_key().get(name) != simdjson::SUCCESS ||
+                field.value().get(value) != simdjson::SUCCESS || !read(name, value, out))
+                return false;
+        }
+        return finish(out);
     }
 
-    /// False if the field is missing or of another type.
-    template <class Value>
-    [[nodiscard]] bool read(char const* name, Value& out) const {
-        return object_.at_key(name).get(out) == simdjson::SUCCESS;
+private:
+    using kind = server_message::kind;
+
+    [[nodiscard]] bool read(std::string_view name, simdjson::ondemand::value value,
+                            server_message& out) {
+        auto& event = out.event;
+        if (name == "channel") return is(kind::event, out) && read(value, event.channel);
+        if (name == "gap") return is(kind::gap, out) && read(value, out.gap.channel);
+        if (name == "subscribed") return is(kind::subscribed, out) && read(value, event.channel);
+        if (name == "unsubscribed")
+            return is(kind::unsubscribed, out) && read(value, event.channel);
+        if (name == "error") return is(kind::error, out) && read_error(value, out);
+        if (name == "offset") return value.get(event.offset) == simdjson::SUCCESS;
+        if (name == "key") return read(value, event.key.emplace());
+        if (name == "data") return has_data_ = true, read_raw(value, event.data);
+        if (name == "data64") return read_binary(value, event);
+        if (name == "cursor") return has_cursor_ = true, read(value, event.cursor);
+        if (name == "from") return has_from_ = true, value.get(out.gap.from) == simdjson::SUCCESS;
+        if (name == "to") return has_to_ = true, value.get(out.gap.to) == simdjson::SUCCESS;
+        if (name == "reason") return has_reason_ = true, read(value, out.gap.reason);
+        if (name == "recovered")
+            return has_recovered_ = true, value.get(out.is_recovered) == simdjson::SUCCESS;
+        // An id of another form is not one that this client gave.
+        if (name == "id" && value.get(out.id) != simdjson::SUCCESS) out.id = 0;
+        return true;
     }
 
-    [[nodiscard]] bool read(char const* name, std::string& out) const {
+    /// A message is of one kind.
+    [[nodiscard]] static bool is(kind what, server_message& out) {
+        bool const is_first = out.what == kind::other;
+        out.what = what;
+        return is_first;
+    }
+
+    [[nodiscard]] static bool read(simdjson::ondemand::value value, std::string& out) {
         std::string_view text;
-        if (!read(name, text)) return false;
+        if (value.get(text) != simdjson::SUCCESS) return false;
         out = text;
         return true;
     }
 
-    [[nodiscard]] bool read(server_message& out) const {
-        using kind = server_message::kind;
-        if (has("channel")) return out.what = kind::event, read_event(out.event);
-        if (has("gap")) return out.what = kind::gap, read_gap(out.gap);
-        if (has("error")) return out.what = kind::error, read_error(out);
-        bool const is_subscribed = has("subscribed");
-        if (!is_subscribed && !has("unsubscribed")) return true;
-        out.what = is_subscribed ? kind::subscribed : kind::unsubscribed;
-        read_id(out);
-        if (is_subscribed && !read("recovered", out.is_recovered)) return false;
-        return read(is_subscribed ? "subscribed" : "unsubscribed", out.event.channel) &&
-               read("cursor", out.event.cursor);
+    /// The value as it was written, so that no number changes its form.
+    [[nodiscard]] static bool read_raw(simdjson::ondemand::value value, std::string& out) {
+        std::string_view raw;
+        if (simdjson::to_json_string(value).get(raw) != simdjson::SUCCESS) return false;
+        out = raw.substr(0, raw.find_last_not_of(" \t\r\n") + 1);
+        return true;
     }
 
-private:
-    [[nodiscard]] bool read_event(feed_event& out) const {
+    [[nodiscard]] bool read_binary(simdjson::ondemand::value value, feed_event& out) {
         std::string_view encoded;
-        if (!read("channel", out.channel) || !read("offset", out.offset) || out.offset == 0)
-            return false;
-        if (has("key") && !read("key", out.key.emplace())) return false;
-        if (has("data")) return true; // the caller has its text
-        out.is_binary = true;
-        return read("data64", encoded) && decode_base64(encoded, out.data);
+        has_data_ = out.is_binary = true;
+        return value.get(encoded) == simdjson::SUCCESS && decode_base64(encoded, out.data);
     }
 
-    [[nodiscard]] bool read_gap(feed_gap& out) const {
-        return read("gap", out.channel) && read("from", out.from) && read("to", out.to) &&
-               read("reason", out.reason);
-    }
-
-    [[nodiscard]] bool read_error(server_message& out) const {
-        simdjson::dom::object about;
+    [[nodiscard]] static bool read_error(simdjson::ondemand::value value, server_message& out) {
+        simdjson::ondemand::object about;
         std::string_view code;
-        if (!read("error", about)) return false;
-        message_fields const fields{about};
-        if (!fields.read("code", code) || !fields.read("message", out.message)) return false;
+        if (value.get(about) != simdjson::SUCCESS || about["code"].get(code) != simdjson::SUCCESS)
+            return false;
         out.failure = livetape::error::bad_envelope;
         for (std::size_t i = 1; i < error_count; ++i)
             if (describe(static_cast<livetape::error>(i)).name == code)
                 out.failure = static_cast<livetape::error>(i);
-        read_id(out);
+        std::string_view message;
+        if (about["message"].get(message) != simdjson::SUCCESS) return false;
+        out.message = message;
         return true;
     }
 
-    void read_id(server_message& out) const {
-        if (!read("id", out.id)) out.id = 0;
+    [[nodiscard]] bool finish(server_message const& out) const {
+        switch (out.what) {
+        case kind::event: return out.event.offset != 0 && has_data_;
+        case kind::gap: return has_from_ && has_to_ && has_reason_;
+        case kind::subscribed: return has_cursor_ && has_recovered_;
+        case kind::unsubscribed: return has_cursor_;
+        case kind::error:
+        case kind::other: return true;
+        }
+        return false;
     }
 
-    simdjson::dom::object object_;
+    bool has_data_ = false;
+    bool has_cursor_ = false;
+    bool has_from_ = false;
+    bool has_to_ = false;
+    bool has_reason_ = false;
+    bool has_recovered_ = false;
 };
 
 inline simdjson::dom::parser& feed_dom_parser() {
@@ -128,15 +160,36 @@ inline simdjson::ondemand::parser& feed_ondemand_parser() {
     return parser;
 }
 
-/// Puts the text of a JSON value where an event of it goes.
-[[nodiscard]] inline bool take_raw_data(simdjson::ondemand::object object, server_message& out) {
-    if (out.what != server_message::kind::event || out.event.is_binary) return true;
-    simdjson::ondemand::value value;
-    std::string_view raw;
-    if (object.find_field_unordered("data").get(value) != simdjson::SUCCESS ||
-        simdjson::to_json_string(value).get(raw) != simdjson::SUCCESS)
-        return false;
-    out.event.data = raw.substr(0, raw.find_last_not_of(" \t\r\n") + 1);
+/// Whether a parser gave up only because a number is larger than it can hold; newer versions of
+/// simdjson tell integers apart.
+template <class Code>
+[[nodiscard]] constexpr bool is_number_error(Code code) noexcept {
+    if constexpr (requires { Code::BIGINT_ERROR; })
+        return code == Code::NUMBER_ERROR || code == Code::BIGINT_ERROR;
+    else return code == Code::NUMBER_ERROR;
+}
+
+/// Whether the text is one JSON object. simdjson's second parser looks only at what it is asked
+/// for; this one looks at all. A number that it cannot hold is no mistake of the text's: the caller
+/// gets the digits.
+[[nodiscard]] inline bool is_json_object(simdjson::padded_string const& json) {
+    simdjson::dom::element whole;
+    auto const failure = feed_dom_parser().parse(json).get(whole);
+    if (failure == simdjson::SUCCESS) return whole.is_object();
+    return is_number_error(failure);
+}
+
+[[nodiscard]] inline bool read_list(simdjson::ondemand::value value, server_message::kind what,
+                                    std::vector<server_message>& out) {
+    simdjson::ondemand::array list;
+    if (value.get(list) != simdjson::SUCCESS) return false;
+    for (auto each : list) {
+        simdjson::ondemand::object one;
+        auto& message = out.emplace_back();
+        if (each.get(one) != simdjson::SUCCESS || !message_fields{}.read(one, message) ||
+            message.what != what)
+            return false;
+    }
     return true;
 }
 
@@ -149,20 +202,16 @@ inline simdjson::ondemand::parser& feed_ondemand_parser() {
 [[nodiscard]] inline error parse_server_message(std::string_view json, server_message& out) {
     // The parsers copy what they are given, also when there is none to copy from.
     if (json.empty()) return error::bad_envelope;
-    simdjson::dom::object object;
-    if (detail::feed_dom_parser().parse(json.data(), json.size()).get(object) != simdjson::SUCCESS)
-        return error::bad_envelope;
-    out = {};
-    if (!detail::message_fields{object}.read(out)) return error::bad_envelope;
-    if (out.what != server_message::kind::event || out.event.is_binary) return error::none;
-
     simdjson::padded_string const padded{json};
     simdjson::ondemand::document document;
-    simdjson::ondemand::object again;
-    if (detail::feed_ondemand_parser().iterate(padded).get(document) != simdjson::SUCCESS ||
-        document.get_object().get(again) != simdjson::SUCCESS || !detail::take_raw_data(again, out))
-        return error::bad_envelope;
-    return error::none;
+    simdjson::ondemand::object object;
+    out = {};
+    bool const is_read =
+        detail::is_json_object(padded) &&
+        detail::feed_ondemand_parser().iterate(padded).get(document) == simdjson::SUCCESS &&
+        document.get_object().get(object) == simdjson::SUCCESS &&
+        detail::message_fields{}.read(object, out);
+    return is_read ? error::none : error::bad_envelope;
 }
 
 /// Reads the body of a poll's answer.
@@ -172,44 +221,36 @@ inline simdjson::ondemand::parser& feed_ondemand_parser() {
 [[nodiscard]] inline error parse_poll_answer(std::string_view json, poll_answer& out) {
     if (json.empty()) return error::bad_envelope;
     simdjson::padded_string const padded{json};
-    simdjson::dom::object object;
-    simdjson::dom::array events;
-    simdjson::dom::array gaps;
-    if (detail::feed_dom_parser().parse(padded).get(object) != simdjson::SUCCESS)
-        return error::bad_envelope;
-    detail::message_fields const fields{object};
-    out = {};
-    if (!fields.read("cursor", out.cursor) || !fields.read("events", events) ||
-        (fields.has("gaps") && !fields.read("gaps", gaps)))
-        return error::bad_envelope;
-    auto const read_all = [&out](simdjson::dom::array const& list, server_message::kind what) {
-        for (simdjson::dom::element const each : list) {
-            simdjson::dom::object one;
-            auto& message = out.messages.emplace_back();
-            if (each.get(one) != simdjson::SUCCESS || !detail::message_fields{one}.read(message) ||
-                message.what != what)
-                return false;
-        }
-        return true;
-    };
-    if (fields.has("gaps") && !read_all(gaps, server_message::kind::gap))
-        return error::bad_envelope;
-    auto const gap_count = out.messages.size();
-    if (!read_all(events, server_message::kind::event)) return error::bad_envelope;
-
     simdjson::ondemand::document document;
-    simdjson::ondemand::array again;
-    if (detail::feed_ondemand_parser().iterate(padded).get(document) != simdjson::SUCCESS ||
-        document.find_field_unordered("events").get(again) != simdjson::SUCCESS)
+    simdjson::ondemand::object object;
+    out = {};
+    if (!detail::is_json_object(padded) ||
+        detail::feed_ondemand_parser().iterate(padded).get(document) != simdjson::SUCCESS ||
+        document.get_object().get(object) != simdjson::SUCCESS)
         return error::bad_envelope;
-    auto index = gap_count;
-    for (auto each : again) {
-        simdjson::ondemand::object one;
-        if (index == out.messages.size() || each.get(one) != simdjson::SUCCESS ||
-            !detail::take_raw_data(one, out.messages[index++]))
-            return error::bad_envelope;
+    std::vector<server_message> events;
+    bool has_cursor = false;
+    bool has_events = false;
+    for (auto field : object) {
+        std::string_view name;
+        std::string_view text;
+        simdjson::ondemand::value value;
+        bool is_good = field.unescaped_key().get(name) == simdjson::SUCCESS &&
+                       field.value().get(value) == simdjson::SUCCESS;
+        if (is_good && name == "cursor") {
+            is_good = value.get(text) == simdjson::SUCCESS;
+            out.cursor = text;
+            has_cursor = true;
+        } else if (is_good && name == "events") {
+            is_good = detail::read_list(value, server_message::kind::event, events);
+            has_events = true;
+        } else if (is_good && name == "gaps") {
+            is_good = detail::read_list(value, server_message::kind::gap, out.messages);
+        }
+        if (!is_good) return error::bad_envelope;
     }
-    return error::none;
+    for (auto& each : events) out.messages.push_back(std::move(each));
+    return has_cursor && has_events ? error::none : error::bad_envelope;
 }
 
 /// Reads what a refused request was told: `{"error":{"code":…,"message":…}}`.
