@@ -79,7 +79,7 @@ class basic_poll_client {
 public:
     /// @throws std::system_error if the URL is malformed, or cannot be dialled (bad_url_scheme)
     basic_poll_client(asio::any_io_executor executor, std::string_view address,
-                      poll_client_options options = {}, Dialer dialer = {})
+                      poll_client_options options = {}, Dialer dialer = Dialer{})
         : state_{std::make_shared<state>(executor, detail::checked_url<Dialer>(address),
                                          std::move(options), std::move(dialer))} {}
     basic_poll_client(basic_poll_client const&) = delete;

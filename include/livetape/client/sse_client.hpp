@@ -71,7 +71,7 @@ class basic_sse_client {
 public:
     /// @throws std::system_error if the URL is malformed, or cannot be dialled (bad_url_scheme)
     basic_sse_client(asio::any_io_executor executor, std::string_view address,
-                     sse_client_options options = {}, Dialer dialer = {})
+                     sse_client_options options = {}, Dialer dialer = Dialer{})
         : state_{std::make_shared<state>(executor, detail::checked_url<Dialer>(address),
                                          std::move(options), std::move(dialer))} {}
     basic_sse_client(basic_sse_client const&) = delete;

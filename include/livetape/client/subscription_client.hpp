@@ -86,7 +86,7 @@ class basic_subscription_client {
 public:
     /// @throws std::system_error if the URL is malformed, or cannot be dialled (bad_url_scheme)
     basic_subscription_client(asio::any_io_executor executor, std::string_view address,
-                              subscription_options options = {}, Dialer dialer = {})
+                              subscription_options options = {}, Dialer dialer = Dialer{})
         : state_{std::make_shared<state>(executor, detail::checked_url<Dialer>(address),
                                          std::move(options), std::move(dialer))} {}
     basic_subscription_client(basic_subscription_client const&) = delete;
