@@ -118,20 +118,20 @@ TEST_CASE("client/poll_client: ends when polling makes no sense") {
         std::string answer;
         std::error_code expected;
     };
-    for (auto const& [name, bytes, expected] : {
+    for (auto const& each : {
              row{"400", test::response("400 Bad Request", "application/json", "{}"),
                  error::unexpected_status},
              row{"a page", test::response("200 OK", "text/html", "<p>"), error::bad_content_type},
              row{"no cursor", test::response("200 OK", "application/json", "{}"),
                  error::bad_envelope},
          }) {
-        CAPTURE(name);
+        CAPTURE(each.name);
         fixture f;
-        scripted_server server{f.io, [bytes = bytes](std::string const&, std::size_t) {
+        scripted_server server{f.io, [bytes = each.answer](std::string const&, std::size_t) {
                                    return scripted_answer{bytes};
                                }};
         poll_client client{f.io.get_executor(), server.url("/"), quick()};
-        CHECK(f.end_of(client) == expected);
+        CHECK(f.end_of(client) == each.expected);
     }
 }
 

@@ -91,32 +91,31 @@ TEST_CASE("client/disconnect: a status says whether to come back [RFC 9110 15]")
         unsigned status;
         reconnect_verdict over_websocket, over_sse, over_poll;
     };
-    for (auto const& [status, over_websocket, over_sse, over_poll] :
-         std::vector<row>{{200, fall_back, fall_back, fall_back},
-                          {204, fall_back, finish, finish},
-                          {304, fall_back, finish, finish},
-                          {400, fall_back, finish, finish},
-                          {401, finish, finish, finish},
-                          {403, fall_back, finish, finish},
-                          {404, finish, finish, finish},
-                          {405, fall_back, fall_back, finish},
-                          {406, fall_back, fall_back, finish},
-                          {407, finish, finish, finish},
-                          {408, retry, retry, retry},
-                          {410, finish, finish, finish},
-                          {425, retry, retry, retry},
-                          {426, fall_back, finish, finish},
-                          {429, retry, retry, retry},
-                          {500, retry, retry, retry},
-                          {501, fall_back, retry, retry},
-                          {502, fall_back, retry, retry},
-                          {503, retry, retry, retry},
-                          {504, retry, retry, retry},
-                          {599, retry, retry, retry}}) {
-        CAPTURE(status);
-        CHECK(judge(answered(status), websocket) == over_websocket);
-        CHECK(judge(answered(status), sse) == over_sse);
-        CHECK(judge(answered(status), poll) == over_poll);
+    for (auto const& each : std::vector<row>{{200, fall_back, fall_back, fall_back},
+                                             {204, fall_back, finish, finish},
+                                             {304, fall_back, finish, finish},
+                                             {400, fall_back, finish, finish},
+                                             {401, finish, finish, finish},
+                                             {403, fall_back, finish, finish},
+                                             {404, finish, finish, finish},
+                                             {405, fall_back, fall_back, finish},
+                                             {406, fall_back, fall_back, finish},
+                                             {407, finish, finish, finish},
+                                             {408, retry, retry, retry},
+                                             {410, finish, finish, finish},
+                                             {425, retry, retry, retry},
+                                             {426, fall_back, finish, finish},
+                                             {429, retry, retry, retry},
+                                             {500, retry, retry, retry},
+                                             {501, fall_back, retry, retry},
+                                             {502, fall_back, retry, retry},
+                                             {503, retry, retry, retry},
+                                             {504, retry, retry, retry},
+                                             {599, retry, retry, retry}}) {
+        CAPTURE(each.status);
+        CHECK(judge(answered(each.status), websocket) == each.over_websocket);
+        CHECK(judge(answered(each.status), sse) == each.over_sse);
+        CHECK(judge(answered(each.status), poll) == each.over_poll);
     }
 }
 

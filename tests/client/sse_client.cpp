@@ -127,7 +127,7 @@ TEST_CASE("client/sse_client: stops for good when it is told to, or there is no 
         std::string answer;
         error expected;
     };
-    for (auto const& [name, answer, expected] : {
+    for (auto const& each : {
              row{"204", "HTTP/1.1 204 No Content\r\n\r\n", error::no_content},
              row{"json", test::response("200 OK", "application/json", "{}"),
                  error::bad_content_type},
@@ -140,16 +140,17 @@ TEST_CASE("client/sse_client: stops for good when it is told to, or there is no 
              row{"a redirect without a place", test::response("302 Found", "text/plain", ""),
                  error::redirect_refused},
          }) {
-        CAPTURE(name);
+        CAPTURE(each.name);
         fixture f;
-        scripted_server server{f.io, [answer = answer](std::string const&, std::size_t number) {
+        scripted_server server{f.io,
+                               [answer = each.answer](std::string const&, std::size_t number) {
                                    if (number == 0) return scripted_answer{stream("data: x\n\n")};
                                    return scripted_answer{answer};
                                }};
         sse_client client{f.io.get_executor(), server.url("/"), quick()};
         CHECK(f.take(client).data == "x");
-        CHECK(f.end_of(client) == expected);
-        CHECK(f.end_of(client) == expected);
+        CHECK(f.end_of(client) == each.expected);
+        CHECK(f.end_of(client) == each.expected);
     }
 }
 

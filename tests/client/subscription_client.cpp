@@ -70,9 +70,9 @@ struct fixture {
     }
 
     feed_item take(subscription_client& feed) {
-        auto [ec, item] = test::take_next<feed_item>(io, feed);
-        REQUIRE_MESSAGE(!ec, ec.message());
-        return std::move(item);
+        auto taken = test::take_next<feed_item>(io, feed);
+        REQUIRE_MESSAGE(!taken.first, taken.first.message());
+        return std::move(taken.second);
     }
 
     /// The next item that is no change of state, as text.
@@ -297,7 +297,7 @@ TEST_CASE("client/subscription_client: falls back when upgrades are blocked [RFC
         char const* name;
         std::string answer; // empty: the request goes on without its upgrade
     };
-    for (auto const& [name, answer] :
+    for (auto const& each :
          {row{"stripped", ""}, row{"400", test::response("400 Bad Request", "text/plain", "")},
           row{"426", test::response("426 Upgrade Required", "text/plain", "")},
           row{"502", test::response("502 Bad Gateway", "text/html", "<p>")},
@@ -307,11 +307,11 @@ TEST_CASE("client/subscription_client: falls back when upgrades are blocked [RFC
           row{"nothing", "\r\n"}, row{"half an answer", "HTTP/1.1 101 Switching Pro"},
           row{"no WebSocket",
               "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"}}) {
-        CAPTURE(name);
+        CAPTURE(each.name);
         fixture f;
         f.all->open("a");
         relay between{f.io, f.port};
-        between.on_request = [answer = answer](std::string& head) {
+        between.on_request = [answer = each.answer](std::string& head) {
             auto const at = head.find("\r\nUpgrade:");
             if (at == std::string::npos) return std::string{};
             head.replace(at, 10, "\r\nX-Removed:");
@@ -328,23 +328,18 @@ TEST_CASE("client/subscription_client: falls back when upgrades are blocked [RFC
 }
 
 TEST_CASE("client/subscription_client: polls where streams do not get through either") {
-    struct row {
-        char const* name;
-        std::string sse_answer;
-        std::size_t budget; // of what gets through of a stream
-    };
-    for (auto const& [name, answer] : {
+    for (auto const& each : {
              std::pair{"a page", test::response("200 OK", "text/html", "<p>")},
              std::pair{"406", test::response("406 Not Acceptable", "text/plain", "")},
              std::pair{"cut", std::string{"HTTP/1.1 200 OK\r\n"}},
              std::pair{"held back",
                        std::string{"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"}},
          }) {
-        CAPTURE(name);
+        CAPTURE(each.first);
         fixture f;
         f.all->open("a");
         relay between{f.io, f.port};
-        between.on_request = [answer = answer](std::string& head) {
+        between.on_request = [answer = each.second](std::string& head) {
             if (head.starts_with("GET /live/poll")) return std::string{};
             if (head.starts_with("GET /live/sse")) return answer;
             return test::response("426 Upgrade Required", "text/plain", "");

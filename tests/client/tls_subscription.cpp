@@ -71,8 +71,9 @@ TEST_CASE("client/tls_subscription: follows channels over TLS on each transport 
         for (auto const* name : {"a", "b"}) feed.subscribe(name, {.cursor = "oldest"});
         int count = 0;
         while (count < 20) {
-            auto [ec, item] = test::take_next<feed_item>(f.io, feed);
-            REQUIRE_MESSAGE(!ec, ec.message());
+            auto const taken = test::take_next<feed_item>(f.io, feed);
+            REQUIRE_MESSAGE(!taken.first, taken.first.message());
+            auto const& item = taken.second;
             REQUIRE_FALSE(std::holds_alternative<feed_waiting>(item));
             if (!std::holds_alternative<feed_event>(item)) continue;
             ++count;
