@@ -1,4 +1,4 @@
-// permessage-deflate with independent peers: ws of npm and Debian's python3-websockets.
+// permessage-deflate with independent peers: ws of npm, Debian's python3-websockets, and Chromium.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -8,6 +8,8 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { WebSocket } from 'ws';
+import { noBrowser, startBrowser } from './support/browser.mjs';
+import { makeCertificates } from './support/certificates.mjs';
 import { Inbox } from './support/inbox.mjs';
 import { startExample } from './support/program.mjs';
 import { within } from './support/wait.mjs';
@@ -99,3 +101,49 @@ for (const takesOver of [false, true])
                     assert.equal(stdout.trim(), agreed);
                 });
     });
+
+describe('Chromium echoes', { skip: noBrowser }, () => {
+    let browser, certificates;
+    before(async () => {
+        certificates = await makeCertificates();
+        browser = await startBrowser({ ignoreHTTPSErrors: true });
+    });
+    after(async () => {
+        await browser?.close();
+        await certificates?.remove();
+    });
+
+    for (const hasTls of [false, true])
+        for (const flags of [[], ['--deflate'], ['--deflate', '--context-takeover']])
+            test(`over ${hasTls ? 'TLS' : 'TCP'} ${flags.join(' ')}`, async () => {
+                const server = await startExample('echo_server', [
+                    '--port', '0', ...flags, ...(hasTls ? certificates.args : []),
+                ]);
+                // A page of the server itself, whatever it says, so that its certificate is accepted.
+                const { page } = await browser.open(server.url.replace('ws', 'http'));
+                const { extensions, isEqual } = await page.evaluate(async ([url, text]) => {
+                    const socket = new WebSocket(url);
+                    socket.binaryType = 'arraybuffer';
+                    await new Promise((resolve, reject) => {
+                        socket.onopen = resolve;
+                        socket.onerror = () => reject(new Error('the WebSocket failed'));
+                    });
+                    const echo = (message) => new Promise((resolve) => {
+                        socket.onmessage = ({ data }) => resolve(data);
+                        socket.send(message);
+                    });
+                    const bytes = Uint8Array.from({ length: 200_000 }, (_, i) => (i * i) >> 7);
+                    const same = [];
+                    for (const message of ['', 'Hello', text, text, text.repeat(200)])
+                        same.push((await echo(message)) === message);
+                    const echoed = new Uint8Array(await echo(bytes));
+                    same.push(echoed.length === bytes.length && echoed.every((byte, i) => byte === bytes[i]));
+                    socket.close(1000);
+                    return { extensions: socket.extensions, isEqual: same };
+                }, [server.url, rows]);
+                assert.deepEqual(isEqual, Array(6).fill(true));
+                assert.equal(extensions.startsWith('permessage-deflate'), flags.length > 0);
+                await page.close();
+                await server.stop();
+            });
+});
