@@ -110,7 +110,7 @@ private:
 };
 
 std::string file_of_repository(std::string_view name) {
-    auto const root = std::filesystem::path{__FILE__}.parent_path() / ".." / "..";
+    auto const root = std::filesystem::path{CHECKOUT};
     std::ifstream in{root / name, std::ios::binary};
     return {std::istreambuf_iterator<char>{in}, {}};
 }
