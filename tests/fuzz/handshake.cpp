@@ -2,7 +2,9 @@
 
 #include <support/fuzz.hpp>
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,8 +24,19 @@ constexpr std::array<http::header_field, 5> good_fields{{
     {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="},
 }};
 
+/// Unlike the tokens of other fields, the names of subprotocols are compared exactly.
 bool is_offered(http::request_head const& head, std::string_view name) {
-    return http::has_token(head, "Sec-WebSocket-Protocol", name);
+    for (std::size_t i = 0; i < head.field_count(); ++i) {
+        auto const field = head.field_at(i);
+        if (!http::equals_ignoring_case(field.name, "Sec-WebSocket-Protocol")) continue;
+        for (auto rest = field.value;;) {
+            auto const comma = std::min(rest.find(','), rest.size());
+            if (http::trim_whitespace(rest.substr(0, comma)) == name) return true;
+            if (comma == rest.size()) break;
+            rest.remove_prefix(comma + 1);
+        }
+    }
+    return false;
 }
 
 std::string to_text(std::vector<websocket::extension> const& extensions) {
