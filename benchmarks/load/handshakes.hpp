@@ -77,7 +77,7 @@ inline json_object measure_handshakes(load_options const& options, std::size_t c
     process_usage opening;
     process_usage closing;
     std::size_t done = 0;
-    std::uint64_t opening_ns = 0;
+    std::int64_t opening_ns = 0;
     // The first round is not counted.
     for (bool counts = false; done < count; counts = true) {
         auto const before = usage_of(options.server_process);
