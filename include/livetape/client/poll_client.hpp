@@ -67,8 +67,8 @@ namespace detail {
 /// cursor of the answer before; comes back after failures, with the cursor.
 ///
 ///     livetape::poll_client client{io.get_executor(),
-///     "http://127.0.0.1:8080/live/poll?channel=clock"}; client.next([](std::error_code ec,
-///     livetape::poll_response answer) { … });
+///                                  "http://127.0.0.1:8080/live/poll?channel=clock"};
+///     client.next([](std::error_code ec, livetape::poll_response answer) { … });
 ///
 /// The URL names the channels; `cursor`, `wait` and `limit` are added. One answer is fetched ahead.
 /// The executor runs all of it: one thread's, or a strand. Destroying the client closes the
