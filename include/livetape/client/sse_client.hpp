@@ -60,8 +60,8 @@ struct sse_client_options {
 /// when it is answered with 204 or with what is no event stream.
 ///
 ///     livetape::sse_client client{io.get_executor(),
-///     "http://127.0.0.1:8080/live/sse?channel=clock"}; client.next([](std::error_code ec,
-///     livetape::sse_event event) { … });
+///                                 "http://127.0.0.1:8080/live/sse?channel=clock"};
+///     client.next([](std::error_code ec, livetape::sse_event event) { … });
 ///
 /// Nothing is sent before the first `next`. The executor runs all of it: one thread's, or a strand.
 /// Destroying the client closes the connection and ends a pending `next` with operation_aborted.
