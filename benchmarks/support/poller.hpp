@@ -27,6 +27,9 @@ public:
         if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket, &event) != 0) fail("epoll_ctl");
     }
 
+    /// No longer tells of a socket, which may be added again.
+    void remove(int socket) noexcept { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, socket, nullptr); }
+
     /// Calls `f(index)` for each socket with input; waits at most so long for the first.
     template <class F>
     void wait(int milliseconds_max, F&& f) {
