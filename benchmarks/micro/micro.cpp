@@ -78,7 +78,7 @@ void fan_out(benchmark::State& state) {
     auto const payload = payload_of(64);
     for (auto _ : state) {
         feed->publish(payload);
-        while (wakes.run(256)) {
+        while (wakes.run(256, {})) {
         }
     }
     state.SetItemsProcessed(state.iterations() * state.range(0));

@@ -177,9 +177,9 @@ TEST_CASE("channel/write_batch: gives back what was not written, at every byte")
         subscribe(cursors, a);
         subscribe(cursors, b);
         for (auto const payload : {"one", "two", "three"}) a->publish(payload);
-        w.wakes.run(10);
+        w.wakes.run(10, {});
         b->publish("bee");
-        w.wakes.run(10);
+        w.wakes.run(10, {});
 
         write_batch batch;
         subscriber::missed_events missed;
@@ -248,7 +248,7 @@ TEST_CASE("channel/write_batch: keeps its bytes when the log has dropped them") 
     subscriber cursors{w.wakes};
     subscribe(cursors, a);
     a->publish("first");
-    w.wakes.run(10);
+    w.wakes.run(10, {});
     write_batch batch;
     subscriber::missed_events missed;
     REQUIRE(cursors.take(batch, missed) == taken::run);
@@ -270,10 +270,10 @@ TEST_CASE("channel/subscriber: reports a gap only into an empty batch") {
     subscribe(cursors, b);
     subscribe(cursors, a);
     b->publish("b");
-    w.wakes.run(10);
+    w.wakes.run(10, {});
     // Segments hold more than retention lets cursors have, so it takes a few to pass one.
     for (int i = 0; i < 200; ++i) a->publish("a");
-    w.wakes.run(10);
+    w.wakes.run(10, {});
 
     write_batch batch;
     subscriber::missed_events missed;
@@ -299,7 +299,7 @@ TEST_CASE("channel/subscriber: takes channels in turn, and each bounded") {
         a->publish("a");
         b->publish("b");
     }
-    w.wakes.run(10);
+    w.wakes.run(10, {});
     write_batch batch;
     subscriber::missed_events missed;
     while (cursors.take(batch, missed, 1) == taken::run) {
@@ -317,7 +317,7 @@ TEST_CASE("channel/subscriber: ends a subscription while it is due or in flight"
     subscriber cursors{w.wakes};
     for (auto const& each : {a, b, c}) subscribe(cursors, each);
     for (auto const& each : {a, b, c}) each->publish(std::string{each->name()});
-    w.wakes.run(10);
+    w.wakes.run(10, {});
     cursors.remove(*cursors.find("b"));
     CHECK(cursors.count() == 2);
     CHECK(cursors.find("b") == nullptr);
@@ -332,7 +332,7 @@ TEST_CASE("channel/subscriber: ends a subscription while it is due or in flight"
     CHECK(take_all(cursors) == "1:c;");
     a->publish("again");
     b->publish("again");
-    w.wakes.run(10);
+    w.wakes.run(10, {});
     CHECK_FALSE(cursors.is_due());
 }
 
@@ -359,13 +359,13 @@ TEST_CASE("channel/dispatcher: is woken once per burst and calls each subscriber
     subscribe(second.cursors, a);
     for (int i = 0; i < 5; ++i) a->publish("x");
     CHECK(w.wake_count == 1);
-    CHECK_FALSE(w.wakes.run(10));
+    CHECK_FALSE(w.wakes.run(10, {}));
     CHECK(first.call_count == 1);
     CHECK(first.received == "1:x;2:x;3:x;4:x;5:x;");
     CHECK(second.received == first.received);
     a->publish("y");
     CHECK(w.wake_count == 2);
-    w.wakes.run(10);
+    w.wakes.run(10, {});
     CHECK(second.received.ends_with("6:y;"));
 }
 
@@ -379,7 +379,7 @@ TEST_CASE("channel/dispatcher: does not call a subscriber that has everything al
     int call_count = 0;
     late.on_ready([](void* count) noexcept { ++*static_cast<int*>(count); }, &call_count);
     subscribe(late, a);
-    w.wakes.run(10);
+    w.wakes.run(10, {});
     CHECK(call_count == 0);
     CHECK_FALSE(late.is_due());
     CHECK(first.is_due());
@@ -393,9 +393,9 @@ TEST_CASE("channel/dispatcher: lets go of a channel whose signal is still raised
         subscribe(cursors, a);
         a->publish("x");
     }
-    w.wakes.run(10);
+    w.wakes.run(10, {});
     a->publish("x");
-    CHECK_FALSE(w.wakes.run(10));
+    CHECK_FALSE(w.wakes.run(10, {}));
     subscriber cursors{w.wakes};
     subscribe(cursors, a, oldest);
     CHECK(take_all(cursors) == "1:x;2:x;3:x;4:x;");
@@ -480,7 +480,7 @@ private:
         for (int round = 0; !is_complete(); ++round) {
             auto& one = clients_[random_() % clients_.size()];
             if (round < 3000) change(one);
-            if (!wakes_.run(3) && round >= 3000) wait();
+            if (!wakes_.run(3, {}) && round >= 3000) wait();
             if (round == 3000)
                 for (auto& each : clients_)
                     for (auto const& name : names_) subscribe_to(*each, name);

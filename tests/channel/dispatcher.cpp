@@ -57,9 +57,9 @@ TEST_CASE("channel/dispatcher: is idle once everybody has been handed what there
 
     w.source->publish("1");
     CHECK_FALSE(w.wakes.is_idle());
-    CHECK(w.wakes.run(1));
+    CHECK(w.wakes.run(1, {}));
     CHECK_FALSE(w.wakes.is_idle());
-    CHECK_FALSE(w.wakes.run(1));
+    CHECK_FALSE(w.wakes.run(1, {}));
     CHECK(w.wakes.is_idle());
 }
 
@@ -69,7 +69,7 @@ TEST_CASE("channel/dispatcher: does not wait for a subscriber whose write is in 
     blocked.subscribe(w.source);
     blocked.cursors.set_writing(true);
     w.source->publish("1");
-    CHECK_FALSE(w.wakes.run(10));
+    CHECK_FALSE(w.wakes.run(10, {}));
     CHECK(w.wakes.is_idle());
     CHECK(w.wakes.slowest_offset(*w.source) == 0u);
 }
@@ -88,7 +88,7 @@ TEST_CASE("channel/dispatcher: knows how far the slowest subscriber of a channel
         eager_reader fast{w.wakes};
         fast.subscribe(w.source);
         w.source->publish("3");
-        w.wakes.run(10);
+        w.wakes.run(10, {});
         CHECK(w.wakes.slowest_offset(*w.source) == 0u);
         CHECK(w.wakes.slowest_offset(*other) == std::nullopt);
 
@@ -96,7 +96,7 @@ TEST_CASE("channel/dispatcher: knows how far the slowest subscriber of a channel
         slow.read();
         w.source->publish("4");
         CHECK(w.wakes.slowest_offset(*w.source) == 3u);
-        w.wakes.run(10);
+        w.wakes.run(10, {});
         CHECK(w.wakes.slowest_offset(*w.source) == 4u);
     }
     slow.cursors.clear();
@@ -118,13 +118,13 @@ TEST_CASE("channel/dispatcher: calls whoever takes a part of what is due until a
     reader.read();
     CHECK(reader.cursors.is_due());
     CHECK_FALSE(w.wakes.is_idle());
-    CHECK(w.wakes.run(1));
-    CHECK_FALSE(w.wakes.run(1));
+    CHECK(w.wakes.run(1, {}));
+    CHECK_FALSE(w.wakes.run(1, {}));
     CHECK_FALSE(reader.cursors.is_due());
     CHECK(w.wakes.is_idle());
 
     for (std::uint64_t i = 0; i < channel_count; ++i)
         w.all.find("feed." + std::to_string(i))->publish("2");
-    CHECK_FALSE(w.wakes.run(3));
+    CHECK_FALSE(w.wakes.run(3, {}));
     CHECK_FALSE(reader.cursors.is_due());
 }

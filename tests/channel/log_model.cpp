@@ -223,15 +223,15 @@ void run_model(std::uint32_t seed, channel_options const& options, int steps) {
             }
             break;
         case 5: world.source->expire(virtual_now); break;
-        default: world.wakes.run(100); world.deliver(reader);
+        default: world.wakes.run(100, {}); world.deliver(reader);
         }
     }
     for (auto const& reader : readers) {
         while (reader->cursors.is_due() || !reader->cut_rest.empty()) {
-            world.wakes.run(100);
+            world.wakes.run(100, {});
             world.deliver(*reader);
         }
-        world.wakes.run(100);
+        world.wakes.run(100, {});
         world.deliver(*reader);
         world.deliver(*reader);
         if (reader->next_expected == 0) continue;

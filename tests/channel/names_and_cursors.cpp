@@ -1,7 +1,6 @@
 #include <livetape/channel/channel_name.hpp>
 #include <livetape/channel/cursor.hpp>
 #include <livetape/channel/hub.hpp>
-#include <livetape/channel/key_index.hpp>
 
 #include <doctest/doctest.h>
 
@@ -352,61 +351,4 @@ TEST_CASE("channel/channel: opens cursors where the client was, or says what is 
 
     CHECK(c->open_cursor({start_position::kind::oldest, {}, false}).next_offset == 8);
     CHECK(c->open_cursor({}).next_offset == 11);
-}
-
-TEST_CASE("channel/key_index: orders keys by their last update and forgets the oldest") {
-    key_index index{2, 1000};
-    auto const keys = [&] {
-        std::string text;
-        for (auto const& each : index) text += each.key + std::to_string(each.offset) + ' ';
-        return text;
-    };
-    CHECK(index.empty());
-    index.update("a", 1);
-    index.update("b", 2);
-    index.update("a", 3);
-    CHECK(keys() == "b2 a3 ");
-    index.update("c", 4);
-    CHECK(keys() == "a3 c4 ");
-    CHECK(index.size() == 2);
-
-    key_index none{0, 1000};
-    none.update("a", 1);
-    CHECK(none.empty());
-}
-
-TEST_CASE(
-    "channel/key_index: copies what leaves the log if it is its key's newest, bounded in bytes") {
-    auto const identity = std::make_shared<log_identity const>(log_identity{"test", 1});
-    segment_ref const leaving{new segment{identity, 1, 4, 100}};
-    for (std::uint64_t offset = 1; auto const key : {"a", "b", "", "a"})
-        leaving->append({{}, 0, offset++, key, "payload", payload_kind::text, {}});
-
-    key_index index{10, 14};
-    index.update("a", 1);
-    index.update("b", 2);
-    index.update("a", 4);
-    index.update("c", 5);
-    index.keep(*leaving);
-    REQUIRE(index.size() == 3);
-    auto each = index.begin();
-    CHECK(each->key == "b");
-    CHECK(each->payload == "payload");
-    CHECK(each->kind == payload_kind::text);
-    ++each;
-    CHECK(each->key == "a");
-    CHECK(each->offset == 4);
-    ++each;
-    CHECK(each->payload.empty());
-
-    index.update("b", 6);
-    for (auto const& entry : index)
-        if (entry.key == "b") CHECK(entry.payload.empty());
-
-    key_index small{10, 13};
-    small.update("a", 4);
-    small.update("b", 2);
-    small.keep(*leaving);
-    REQUIRE(small.size() == 1);
-    CHECK(small.begin()->key == "b");
 }

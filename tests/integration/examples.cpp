@@ -40,7 +40,7 @@ public:
 
     void publish(channel& to, std::string_view payload) {
         to.publish(payload);
-        wakes_.run(100);
+        wakes_.run(100, {});
     }
 
     Session* operator->() { return &session_; }

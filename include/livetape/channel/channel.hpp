@@ -1,8 +1,10 @@
 #pragma once
 
 #include <livetape/channel/cursor.hpp>
+#include <livetape/channel/delivery.hpp>
 #include <livetape/channel/key_index.hpp>
 #include <livetape/channel/log.hpp>
+#include <livetape/channel/newest_events.hpp>
 #include <livetape/channel/signal.hpp>
 
 #include <algorithm>
@@ -12,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -146,7 +149,7 @@ public:
         std::lock_guard const lock{mutex_};
         auto const offset = log_.append({{}, 0, 0, options.key, payload, options.kind, now_()},
                                         [this](segment const& leaving) { keys_.keep(leaving); });
-        if (!options.key.empty()) keys_.update(options.key, offset);
+        keys_.update(options.key, offset);
         snapshot_cache_.reset();
         last_offset_.store(offset, std::memory_order_release);
         for (auto* const listener : listeners_) listener->raise();
@@ -185,7 +188,10 @@ public:
     }
 
     /// Decides, at one instant, where a subscription starts and what it must be told first.
-    [[nodiscard]] opened_cursor open_cursor(start_position const& start);
+    /// A conflating cursor that retention has passed misses nothing as long as the index of keys
+    /// has forgotten none: it begins where it is.
+    [[nodiscard]] opened_cursor open_cursor(start_position const& start,
+                                            delivery_mode mode = delivery_mode::every);
 
     /// The segment that holds `offset`; null if retention has passed it, and then `first_kept` is
     /// the oldest offset that can still be had. Precondition: `offset <= last_offset()`.
@@ -194,6 +200,17 @@ public:
         first_kept = log_.first_offset();
         return offset < first_kept ? segment_ref{} : log_.find(offset);
     }
+
+    /// What is left of the events `after` + 1 to `upto` when each key's newest supersedes the
+    /// others. Where the log has let go of a part, the index of keys stands in for it, and `upto`
+    /// becomes the newest offset. The lock is held for the keys kept beyond the log at most;
+    /// otherwise O(upto - after). Precondition: `after <= upto <= last_offset()`.
+    [[nodiscard]] conflated_events conflate(std::uint64_t after, std::uint64_t upto) const;
+
+    /// Copies wanted events in their order, at most so many and so many bytes, but at least one,
+    /// and none after one that is lost; null if there is none. O(events wanted).
+    [[nodiscard]] segment_ref copy(std::span<wanted_event> wanted, std::size_t events_max,
+                                   std::size_t bytes_max) const;
 
     /// Adds a signal that each publish raises; it must be removed before it is destroyed.
     void add_listener(signal& listener) {
@@ -213,8 +230,19 @@ public:
         return log_.footprint_bytes();
     }
 
+    /// Memory of the events that have left the log but are still held for somebody, with their
+    /// encodings. O(log segments).
+    [[nodiscard]] std::size_t pinned_bytes() const {
+        std::lock_guard const lock{mutex_};
+        auto const living = log_.identity().living_bytes.load(std::memory_order_relaxed);
+        auto const in_log = log_.total_bytes();
+        return living > in_log ? living - in_log : 0;
+    }
+
 private:
     [[nodiscard]] segment_ref snapshot();
+    [[nodiscard]] event_view find_event(std::string_view key, std::uint64_t offset) const noexcept;
+    [[nodiscard]] held_events hold(std::uint64_t after, std::uint64_t upto) const;
     void open_at_snapshot(opened_cursor& opened, std::uint64_t after);
 
     channel_options options_;
@@ -227,7 +255,7 @@ private:
     std::atomic<std::uint64_t> last_offset_{0};
 };
 
-inline opened_cursor channel::open_cursor(start_position const& start) {
+inline opened_cursor channel::open_cursor(start_position const& start, delivery_mode mode) {
     std::lock_guard const lock{mutex_};
     opened_cursor opened;
     opened.next_offset = log_.next_offset();
@@ -240,7 +268,8 @@ inline opened_cursor channel::open_cursor(start_position const& start) {
         opened.missed = gap{1, opened.missed->last, gap_reason::epoch};
     } else if (start.after.offset >= log_.next_offset()) {
         opened.is_ahead = true;
-    } else if (start.after.offset + 1 >= log_.first_offset()) {
+    } else if (start.after.offset + 1 >= log_.first_offset() ||
+               (mode == delivery_mode::latest && start.after.offset >= keys_.evicted_offset())) {
         opened.next_offset = start.after.offset + 1;
         opened.is_recovered = true;
     } else {
@@ -281,11 +310,17 @@ inline segment_ref channel::snapshot() {
         auto const& holder = *sources.back();
         events.push_back(holder.at(static_cast<std::uint32_t>(offset - holder.first_offset())));
     };
-    for (auto const& entry : keys_) {
+    for (auto const* each = keys_.front(); each != nullptr; each = each->next()) {
+        auto const& entry = each->value;
         if (entry.offset >= log_.held_offset()) add_from_log(entry.offset);
         else
-            events.push_back(
-                {{}, 0, entry.offset, entry.key, entry.payload, entry.kind, entry.time});
+            events.push_back({{},
+                              0,
+                              entry.offset,
+                              each->key,
+                              entry.kept->payload,
+                              entry.kept->kind,
+                              entry.kept->time});
     }
     if (keys_.empty() && last >= log_.first_offset()) add_from_log(last);
     if (events.empty()) return {};
@@ -293,9 +328,12 @@ inline segment_ref channel::snapshot() {
     std::size_t bytes = 0;
     for (auto const& event : events) bytes += event.key.size() + event.payload.size();
     snapshot_cache_ = segment_ref{new segment{log_.shared_identity(), events.front().offset,
-                                              static_cast<std::uint32_t>(events.size()), bytes}};
+                                              static_cast<std::uint32_t>(events.size()), bytes,
+                                              segment_role::newest}};
     for (auto const& event : events) snapshot_cache_->append(event);
     return snapshot_cache_;
 }
 
 } // namespace livetape
+
+#include <livetape/channel/impl/conflate.ipp>

@@ -1,8 +1,12 @@
 #pragma once
 
+#include <livetape/channel/rate_class.hpp>
 #include <livetape/channel/subscription.hpp>
 #include <livetape/intrusive_list.hpp>
+#include <livetape/time.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -32,7 +36,19 @@ public:
 
     /// Lets at most `subscribers_max` ready subscribers flush; true if more are ready, and then the
     /// owner must call it again without being woken.
-    inline bool run(std::size_t subscribers_max);
+    inline bool run(std::size_t subscribers_max, time_point now);
+
+    /// When `tick` is due; `time_point::max()` if nobody with a rate waits. It changes in `run` and
+    /// `tick` only, or else the wake function is called. O(rates).
+    [[nodiscard]] time_point next_tick() const noexcept {
+        auto next = time_point::max();
+        for (auto const& each : rates_) next = std::min(next, each->deadline());
+        return next;
+    }
+
+    /// Makes those with a rate whose time has come ready to flush; `run` then lets them. Does
+    /// nothing before `next_tick()`.
+    inline void tick(time_point now);
 
     /// Puts a subscriber that is not ready yet behind those that are.
     inline void push_ready(subscriber& behind);
@@ -57,10 +73,11 @@ public:
 
     /// Lets go of a feed without subscriptions, unless its signal is still in the queue.
     void drop_if_unused(channel_feed& feed) {
-        if (!feed.subscriptions.empty()) return;
+        if (!feed.is_unused()) return;
         auto const found = feeds_.find(&feed.source());
         feed.source().remove_listener(feed);
-        if (feed.is_raised()) retired_.push_back(std::move(found->second));
+        std::erase(conflating_, &feed);
+        if (feed.is_queued()) retired_.push_back(std::move(found->second));
         feeds_.erase(found);
     }
 
@@ -68,16 +85,31 @@ private:
     // What a flush touches of the object behind a ready function: a connection with its session.
     static constexpr std::size_t ready_context_bytes = 640;
 
-    inline void take_signals();
+    friend class subscriber;
+
+    inline void take_signals(time_point now);
+    inline void forget_conflated();
+
+    /// Puts a subscription among those that are flushed at once, or at that interval.
+    inline void join(subscription& which, std::chrono::milliseconds interval);
+    inline void leave(subscription& which) noexcept;
+
+    /// Notes that a feed holds runs that are to be shared in this turn.
+    void note_conflated(channel_feed& feed) {
+        if (!feed.has_conflated()) conflating_.push_back(&feed);
+    }
 
     signal_queue queue_;
     signal_queue::wake_function wake_;
     void* context_;
     intrusive_list<subscriber> ready_;
     bool is_run_due_ = false; // a run is under way or has been asked for
+    bool is_running_ = false;
     std::unordered_map<channel*, std::unique_ptr<channel_feed>> feeds_;
     std::vector<std::unique_ptr<channel_feed>>
         retired_; // freed once their signals are out of the queue
+    std::vector<std::unique_ptr<rate_class>> rates_;
+    std::vector<channel_feed*> conflating_; // those with shared runs that may be forgotten
 };
 
 } // namespace livetape

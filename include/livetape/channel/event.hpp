@@ -23,7 +23,8 @@ struct event_view {
     std::string_view key;     ///< empty if the event has none
     std::string_view payload;
     payload_kind kind = payload_kind::json;
-    time_point time{}; ///< when it was published
+    time_point time{};       ///< when it was published
+    std::uint32_t count = 1; ///< how many published events it stands for; over 1 if conflated
 };
 
 } // namespace livetape

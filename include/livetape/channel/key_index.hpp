@@ -1,88 +1,142 @@
 #pragma once
 
+#include <livetape/channel/keyed_list.hpp>
 #include <livetape/channel/segment.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
-#include <list>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 namespace livetape {
 
-/// The newest event of each key, in order of last update, also after the log let go of it.
+/// The newest event of each key, in order of last update, also after the log let go of it; and that
+/// of the events without a key, which are as one key, but are not in the order.
 ///
 /// While an event is in the log the index knows only its offset; when the event's segment leaves
 /// the log, `keep` copies the event if it is still its key's newest.
 /// Thread safety: shared objects unsafe; the channel's lock guards it.
 class key_index {
 public:
-    struct entry {
-        std::string key;
-        std::uint64_t offset = 0;
-        std::string payload; ///< the copy, once the log has let go of the event
+    /// An event that has left the log.
+    struct kept_event {
+        std::string payload;
         payload_kind kind = payload_kind::json;
         time_point time{};
     };
 
+    struct entry {
+        std::uint64_t offset = 0;   ///< of the newest event; 0 if there was none yet
+        std::uint32_t sequence = 0; ///< events of this key so far, modulo 2³²
+        std::uint32_t watchers = 0; ///< key sets that name it; it stays in place while there is one
+        std::unique_ptr<kept_event> kept; ///< the copy, once the log has let go of the event
+    };
+
+    using node = keyed_list<entry>::node;
+
     key_index(std::size_t keys_max, std::size_t kept_bytes_max)
         : keys_max_{keys_max}, kept_bytes_max_{kept_bytes_max} {}
 
-    [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
-    [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
-    [[nodiscard]] auto begin() const noexcept { return entries_.begin(); }
-    [[nodiscard]] auto end() const noexcept { return entries_.end(); }
+    /// Whether no key has an event.
+    [[nodiscard]] bool empty() const noexcept { return keys_.listed() == 0; }
+
+    /// Keys that have an event.
+    [[nodiscard]] std::size_t size() const noexcept { return keys_.listed(); }
+
+    /// The key that was updated longest ago; the others follow by `next()`. Null if there is none.
+    [[nodiscard]] node const* front() const noexcept { return keys_.front(); }
+
+    /// What is known of a key; null if nothing is. O(1).
+    [[nodiscard]] entry const* find(std::string_view key) const noexcept {
+        if (key.empty()) return &unkeyed_.value;
+        auto const* const found = keys_.find(key);
+        return found == nullptr ? nullptr : &found->value;
+    }
+
+    /// The newest offset of the keys that were evicted: a cursor before it may have lost events
+    /// that are neither here nor in the log.
+    [[nodiscard]] std::uint64_t evicted_offset() const noexcept { return evicted_offset_; }
 
     /// Makes `offset` the newest event of `key`. O(1).
     void update(std::string_view key, std::uint64_t offset) {
-        if (keys_max_ == 0) return;
-        if (auto const found = by_key_.find(key); found != by_key_.end()) {
-            forget_copy(*found->second);
-            found->second->offset = offset;
-            entries_.splice(entries_.end(), entries_, found->second);
+        if (key.empty()) {
+            advance(unkeyed_.value, offset);
             return;
         }
-        if (entries_.size() == keys_max_) evict_oldest();
-        entries_.push_back({std::string{key}, offset, {}, payload_kind::json, {}});
-        by_key_.emplace(entries_.back().key, std::prev(entries_.end()));
+        if (keys_max_ == 0) {
+            evicted_offset_ = offset;
+            return;
+        }
+        auto& which = keys_.find_or_add(key);
+        if (!keys_.is_listed(which) && keys_.listed() == keys_max_) evict_oldest();
+        advance(which.value, offset);
+        keys_.move_to_back(which);
     }
 
     /// Copies those events of a segment that are still the newest of their key. O(events).
     void keep(segment const& leaving) {
-        if (entries_.empty()) return;
+        if (unkeyed_.value.offset >= leaving.first_offset() &&
+            unkeyed_.value.offset < leaving.end_offset())
+            keep(unkeyed_.value, leaving.at(static_cast<std::uint32_t>(unkeyed_.value.offset -
+                                                                       leaving.first_offset())));
+        if (keys_.size() == 0) return;
         for (std::uint32_t index = 0; index < leaving.count(); ++index) {
             auto const event = leaving.at(index);
             if (event.key.empty()) continue;
-            auto const found = by_key_.find(event.key);
-            if (found == by_key_.end() || found->second->offset != event.offset) continue;
-            auto& to = *found->second;
-            to.payload = event.payload;
-            to.kind = event.kind;
-            to.time = event.time;
-            kept_bytes_ += to.payload.size();
+            auto* const found = keys_.find(event.key);
+            if (found == nullptr || found->value.offset != event.offset) continue;
+            keep(found->value, event);
+            kept_bytes_ += event.payload.size();
         }
         while (kept_bytes_ > kept_bytes_max_) evict_oldest();
     }
 
+    /// The place of a key for a key set that names it, whether it has an event or not. It stays
+    /// valid until `unwatch`.
+    [[nodiscard]] node& watch(std::string_view key) {
+        auto& which = key.empty() ? unkeyed_ : keys_.find_or_add(key);
+        ++which.value.watchers;
+        return which;
+    }
+
+    void unwatch(node& which) noexcept {
+        if (--which.value.watchers == 0 && &which != &unkeyed_ && !keys_.is_listed(which))
+            keys_.erase(which);
+    }
+
 private:
-    void forget_copy(entry& e) {
-        kept_bytes_ -= e.payload.size();
-        std::string{}.swap(e.payload);
+    void advance(entry& which, std::uint64_t offset) noexcept {
+        forget_copy(which);
+        which.offset = offset;
+        ++which.sequence;
     }
 
-    void evict_oldest() {
-        forget_copy(entries_.front());
-        by_key_.erase(entries_.front().key);
-        entries_.pop_front();
+    static void keep(entry& which, event_view const& event) {
+        which.kept = std::make_unique<kept_event>(
+            kept_event{std::string{event.payload}, event.kind, event.time});
     }
 
-    std::list<entry> entries_;
-    std::unordered_map<std::string_view, std::list<entry>::iterator> by_key_;
+    void forget_copy(entry& which) noexcept {
+        if (!which.kept) return;
+        if (&which != &unkeyed_.value) kept_bytes_ -= which.kept->payload.size();
+        which.kept.reset();
+    }
+
+    void evict_oldest() noexcept {
+        auto& oldest = *keys_.front();
+        forget_copy(oldest.value);
+        if (oldest.value.offset > evicted_offset_) evicted_offset_ = oldest.value.offset;
+        if (oldest.value.watchers > 0) keys_.park(oldest);
+        else keys_.erase(oldest);
+    }
+
+    keyed_list<entry> keys_;
+    node unkeyed_;
     std::size_t keys_max_;
     std::size_t kept_bytes_max_;
-    std::size_t kept_bytes_ = 0;
+    std::size_t kept_bytes_ = 0; // of keys in the list
+    std::uint64_t evicted_offset_ = 0;
 };
 
 } // namespace livetape

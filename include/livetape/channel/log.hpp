@@ -40,6 +40,13 @@ public:
     /// Memory of events and index, without encodings.
     [[nodiscard]] std::size_t footprint_bytes() const noexcept { return footprint_bytes_; }
 
+    /// The same with encodings. O(log segments).
+    [[nodiscard]] std::size_t total_bytes() const noexcept {
+        std::size_t bytes = 0;
+        for (auto const& each : segments_) bytes += each->total_bytes();
+        return bytes;
+    }
+
     /// Appends one event and returns its offset. `dropped(segment&)` is called for each segment
     /// that leaves the log because of it. Amortised O(bytes).
     template <class Dropped>

@@ -21,8 +21,24 @@ namespace livetape {
 /// What is constant for all events of one log: part of every `event_view`. The name is owned by
 /// the channel's identity, which every segment shares, so that a segment may outlive its channel.
 struct log_identity {
+    log_identity(std::string name_of_channel, std::uint64_t epoch_of_log)
+        : name{std::move(name_of_channel)}, epoch{epoch_of_log} {}
+    log_identity(log_identity const& other) : name{other.name}, epoch{other.epoch} {}
+    log_identity& operator=(log_identity const&) = delete;
+
     std::string name;
-    std::uint64_t epoch = 0;
+    std::uint64_t epoch;
+
+    /// Memory of all segments that carry this identity, in the log or kept by a reader, with their
+    /// encodings.
+    mutable std::atomic<std::size_t> living_bytes{0};
+};
+
+/// What the events of a segment are to a cursor that has to go back into them.
+enum class segment_role : std::uint8_t {
+    log,      ///< consecutive events of the log
+    filtered, ///< the wanted ones among consecutive events of the log
+    newest,   ///< the newest event of each key: a snapshot, or what a conflating reader gets
 };
 
 /// The bytes of consecutive events in one encoding: contiguous, append-only, never moved.
@@ -108,15 +124,19 @@ private:
 class segment {
 public:
     segment(std::shared_ptr<log_identity const> identity, std::uint64_t first_offset,
-            std::uint32_t events_max, std::size_t bytes_max)
-        : identity_{std::move(identity)}, first_offset_{first_offset}, events_max_{events_max},
+            std::uint32_t events_max, std::size_t bytes_max, segment_role role = segment_role::log)
+        : identity_{std::move(identity)}, first_offset_{first_offset},
+          events_max_{events_max}, role_{role},
           bytes_max_{bytes_max}, records_{std::make_unique_for_overwrite<record[]>(events_max)},
-          bytes_{std::make_unique_for_overwrite<char[]>(bytes_max)} {}
+          bytes_{std::make_unique_for_overwrite<char[]>(bytes_max)} {
+        count_bytes(footprint_bytes());
+    }
 
     segment(segment const&) = delete;
     segment& operator=(segment const&) = delete;
 
     ~segment() {
+        identity_->living_bytes.fetch_sub(total_bytes(), std::memory_order_relaxed);
         for (auto* area = areas_.load(std::memory_order_relaxed); area != nullptr;)
             delete std::exchange(area, area->next());
     }
@@ -126,12 +146,18 @@ public:
         if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
     }
 
+    [[nodiscard]] std::shared_ptr<log_identity const> const& identity() const noexcept {
+        return identity_;
+    }
+    [[nodiscard]] segment_role role() const noexcept { return role_; }
+
+    /// The first event's offset; of a filtered segment the offset from which the log was read.
     [[nodiscard]] std::uint64_t first_offset() const noexcept { return first_offset_; }
     [[nodiscard]] std::uint32_t count() const noexcept {
         return count_.load(std::memory_order_acquire);
     }
 
-    /// One past the last committed offset of a segment of a log (not of a snapshot).
+    /// One past the last committed offset of a segment of a log.
     [[nodiscard]] std::uint64_t end_offset() const noexcept { return first_offset_ + count(); }
 
     [[nodiscard]] bool has_room(std::size_t bytes) const noexcept {
@@ -149,6 +175,7 @@ public:
                            event.time,
                            static_cast<std::uint32_t>(used_),
                            static_cast<std::uint32_t>(event.payload.size()),
+                           event.count,
                            static_cast<std::uint16_t>(event.key.size()),
                            event.kind};
         used_ += event.key.size() + event.payload.size();
@@ -162,11 +189,14 @@ public:
         std::string_view const all{bytes_.get() + r.position,
                                    std::size_t{r.key_bytes} + r.payload_bytes};
         return {identity_->name,         identity_->epoch, r.offset, all.substr(0, r.key_bytes),
-                all.substr(r.key_bytes), r.kind,           r.time};
+                all.substr(r.key_bytes), r.kind,           r.time,   r.count};
     }
 
     [[nodiscard]] std::uint64_t offset_at(std::uint32_t index) const noexcept {
         return records_[index].offset;
+    }
+    [[nodiscard]] std::uint32_t count_at(std::uint32_t index) const noexcept {
+        return records_[index].count;
     }
     [[nodiscard]] time_point time_at(std::uint32_t index) const noexcept {
         return records_[index].time;
@@ -190,15 +220,29 @@ public:
         return sizeof(*this) + bytes_max_ + events_max_ * sizeof(record);
     }
 
+    /// The same with the encodings.
+    [[nodiscard]] std::size_t total_bytes() const noexcept {
+        auto bytes = footprint_bytes();
+        for (auto const* area = areas_.load(std::memory_order_acquire); area != nullptr;
+             area = area->next())
+            bytes += area->footprint_bytes();
+        return bytes;
+    }
+
 private:
     struct record {
         std::uint64_t offset;
         time_point time;
         std::uint32_t position;
         std::uint32_t payload_bytes;
+        std::uint32_t count;
         std::uint16_t key_bytes;
         payload_kind kind;
     };
+
+    void count_bytes(std::size_t bytes) const noexcept {
+        identity_->living_bytes.fetch_add(bytes, std::memory_order_relaxed);
+    }
 
     static void copy(char* to, std::string_view from) noexcept {
         if (!from.empty()) std::memcpy(to, from.data(), from.size());
@@ -235,6 +279,7 @@ private:
         auto* const area =
             new encoded_area{format, index, events_left, std::max(estimate, bytes_min),
                              areas_.load(std::memory_order_relaxed)};
+        count_bytes(area->footprint_bytes());
         areas_.store(area, std::memory_order_release);
         return area;
     }
@@ -244,6 +289,7 @@ private:
     std::shared_ptr<log_identity const> identity_;
     std::uint64_t first_offset_;
     std::uint32_t events_max_;
+    segment_role role_;
     std::size_t bytes_max_;
     std::size_t used_ = 0;
     std::unique_ptr<record[]> records_;

@@ -50,9 +50,28 @@ public:
         if (!is_writing_ && !is_linked() && call_ready_ != nullptr) dispatcher_->push_ready(*this);
     }
 
-    /// Adds a subscription at a cursor that `open_cursor` decided. O(1).
+    /// Adds a subscription at a cursor that `open_cursor` decided. What is there already is due at
+    /// once, whatever the rate. O(1).
     subscription& add(std::shared_ptr<channel> const& source, encoding const& format,
-                      start_position const& start, opened_cursor& opened);
+                      start_position const& start, delivery_options const& delivery,
+                      opened_cursor& opened);
+
+    /// The same for each event, at once.
+    subscription& add(std::shared_ptr<channel> const& source, encoding const& format,
+                      start_position const& start, opened_cursor& opened) {
+        return add(source, format, start, {}, opened);
+    }
+
+    /// Changes what a subscription chose. The change holds from the next event that is taken, and
+    /// nothing is lost or comes twice over it:
+    /// - to `latest`: what is pending and what comes conflates from here on;
+    /// - to `every`: what is pending is still handed out conflated, as it is now, and every event
+    ///   that is published later follows;
+    /// - a rate: what is pending is handed out at the next tick, or at once without one.
+    void change(subscription& which, delivery_options const& delivery);
+
+    /// Lets the client have so many more flushes; nothing changes without a limit of credit.
+    void give_credit(subscription& which, std::uint32_t flushes);
 
     /// Ends a subscription; nothing more of that channel is taken.
     void remove(subscription& which);
@@ -113,7 +132,39 @@ private:
     }
 
     void unlink_due(subscription& which) noexcept;
+
+    /// What taking from one subscription came to.
+    enum class step : std::uint8_t {
+        none, ///< it has nothing
+        run,  ///< a run was added
+        gap,  ///< events are missing
+        wait, ///< a gap is next and must wait for an empty batch
+    };
+
+    step take_from(subscription& from, write_batch& batch, missed_events& missed,
+                   std::uint32_t events_max);
+    step take_log(subscription& from, write_batch& batch, missed_events& missed,
+                  std::uint32_t events_max);
+    step take_latest(subscription& from, write_batch& batch, missed_events& missed,
+                     std::uint32_t events_max);
+    step refresh(subscription& from, write_batch const& batch, missed_events& missed,
+                 std::uint64_t upto);
+    step take_queue(subscription& from, write_batch& batch, missed_events& missed,
+                    std::uint32_t events_max);
+    [[nodiscard]] bool goes_on(subscription const& from) const noexcept;
+    [[nodiscard]] std::uint64_t end_of_read(subscription const& from) const noexcept;
     static void take_snapshot(subscription& from, write_batch& batch, std::uint32_t events_max);
+    static void hand_out(subscription& from, write_batch& batch, segment_ref const& holder,
+                         encoded_area const& area, std::uint32_t begin, std::uint32_t end);
+
+    // Events of a queue that are looked at for one run: more would hardly fit into a batch.
+    static constexpr std::size_t events_at_once = 1024;
+
+    // From so many events on it is worth while that those who read at the same time read the same.
+    static constexpr std::uint64_t shared_events_min = 64;
+
+    /// Lets a subscription that may have something to hand out do so: now, or at its next tick.
+    void schedule(subscription& which);
 
     dispatcher* dispatcher_;
     ready_function call_ready_ = nullptr;
@@ -124,147 +175,8 @@ private:
     bool is_writing_ = false;
 };
 
-inline subscription& subscriber::add(std::shared_ptr<channel> const& source, encoding const& format,
-                                     start_position const& start, opened_cursor& opened) {
-    // The feed listens before the cursor is set, so an event in between wakes us for nothing
-    // rather than not at all.
-    auto& feed = dispatcher_->feed(source);
-    opened = source->open_cursor(start);
-    subscriptions_.emplace_back(new subscription{feed, *this, format, opened});
-    auto& added = *subscriptions_.back();
-    if (added.is_behind()) mark_due(added);
-    return added;
-}
-
-inline void subscriber::remove(subscription& which) {
-    if (which.is_due_) unlink_due(which);
-    which.unlink();
-    dispatcher_->drop_if_unused(*std::exchange(which.feed_, nullptr));
-    for (auto& s : subscriptions_) {
-        if (s.get() != &which) continue;
-        std::swap(s, subscriptions_.back());
-        subscriptions_.pop_back();
-        break;
-    }
-}
-
-inline void subscriber::unlink_due(subscription& which) noexcept {
-    subscription* previous = nullptr;
-    for (auto* s = first_due_; s != &which; s = s->next_due_) previous = s;
-    (previous == nullptr ? first_due_ : previous->next_due_) = which.next_due_;
-    if (last_due_ == &which) last_due_ = previous;
-    which.is_due_ = false;
-}
-
-inline subscriber::taken subscriber::take(write_batch& batch, missed_events& missed,
-                                          std::uint32_t events_max) {
-    while (first_due_ != nullptr) {
-        auto& from = pop_due();
-        if (from.snapshot_) {
-            take_snapshot(from, batch, events_max);
-        } else {
-            if (!from.is_behind()) continue;
-            std::uint64_t first_kept = 0;
-            auto const& holder = from.feed_->locate(from.next_offset_, first_kept);
-            if (!holder) {
-                // Runs in the batch may yet be given back, and the gap would then begin earlier.
-                if (!batch.empty()) {
-                    mark_due(from);
-                    return taken::nothing;
-                }
-                missed = {&from, {from.next_offset_, first_kept - 1, gap_reason::retention}};
-                from.next_offset_ = first_kept;
-                mark_due(from);
-                return taken::gap;
-            }
-            auto const index =
-                static_cast<std::uint32_t>(from.next_offset_ - holder->first_offset());
-            auto const& area = holder->encoded(*from.format_, index);
-            auto const available = std::min(area.end_index() - index, events_max);
-            auto const end = area.fit(index, index + available, batch.bytes_left());
-            batch.add_run(from, holder, area, index, end);
-            from.next_offset_ = holder->first_offset() + end;
-        }
-        // Who takes a part of what is due gets another turn for the rest, who takes all needs none.
-        if (from.is_behind()) mark_due(from);
-        else if (first_due_ != nullptr) make_ready();
-        return taken::run;
-    }
-    unlink();
-    return taken::nothing;
-}
-
-inline void subscriber::take_snapshot(subscription& from, write_batch& batch,
-                                      std::uint32_t events_max) {
-    auto& events = *from.snapshot_;
-    auto const index = from.snapshot_index_;
-    auto const& area = events.encoded(*from.format_, index);
-    auto const available = std::min(area.end_index() - index, events_max);
-    auto const end = area.fit(index, index + available, batch.bytes_left());
-    batch.add_run(from, from.snapshot_, area, index, end);
-    from.snapshot_index_ = end;
-    if (end == events.count()) from.snapshot_.reset();
-}
-
-inline void subscription::rewind(segment_ref const& unsent, std::uint32_t index) {
-    if (feed_ == nullptr || index == unsent->count()) return;
-    if (unsent->offset_at(index) < first_live_offset_) {
-        snapshot_ = unsent;
-        snapshot_index_ = index;
-    } else {
-        next_offset_ = unsent->first_offset() + index;
-    }
-    owner_->mark_due(*this);
-}
-
-inline void dispatcher::push_ready(subscriber& behind) {
-    ready_.push_back(behind);
-    if (std::exchange(is_run_due_, true)) return;
-    wake_(context_);
-}
-
-inline bool dispatcher::run(std::size_t subscribers_max) {
-    is_run_due_ = true;
-    take_signals();
-    for (std::size_t i = 0; i < subscribers_max; ++i) {
-        auto* const next = ready_.pop_front();
-        if (next == nullptr) break;
-        // While this one writes, which takes microseconds in the kernel, the processor can fetch
-        // what the next one will touch: many connections do not fit into its caches.
-        if (!ready_.empty()) {
-            auto const& following = ready_.front();
-            detail::prefetch(following.ready_context_, ready_context_bytes);
-            detail::prefetch(following.first_due_, sizeof(subscription));
-            if (auto const* const after = ready_.second()) detail::prefetch(after, sizeof *after);
-        }
-        next->call_ready_(next->ready_context_);
-    }
-    is_run_due_ = !ready_.empty();
-    return is_run_due_;
-}
-
-inline std::optional<std::uint64_t> dispatcher::slowest_offset(channel& of) const noexcept {
-    auto const feed = feeds_.find(&of);
-    if (feed == feeds_.end()) return std::nullopt;
-    std::optional<std::uint64_t> slowest;
-    feed->second->subscriptions.for_each([&](subscription const& each) {
-        auto const offset = each.reached().offset;
-        if (!slowest || offset < *slowest) slowest = offset;
-    });
-    return slowest;
-}
-
-inline void dispatcher::take_signals() {
-    for (auto* raised = queue_.take_all(); raised != nullptr;) {
-        auto& feed = static_cast<channel_feed&>(*std::exchange(raised, raised->next()));
-        feed.lower();
-        // Who has subscribed after the publish has the event already, and must not be called for
-        // it.
-        feed.subscriptions.for_each([](subscription& s) {
-            if (s.is_behind()) s.owner_->mark_due(s);
-        });
-    }
-    retired_.clear();
-}
-
 } // namespace livetape
+
+#include <livetape/channel/impl/dispatcher.ipp>
+#include <livetape/channel/impl/subscriber.ipp>
+#include <livetape/channel/impl/subscription.ipp>

@@ -1,6 +1,8 @@
 #pragma once
 
-#include <livetape/channel/channel.hpp>
+#include <livetape/channel/channel_feed.hpp>
+#include <livetape/channel/delivery.hpp>
+#include <livetape/channel/delivery_state.hpp>
 #include <livetape/channel/encoding.hpp>
 #include <livetape/channel/segment.hpp>
 #include <livetape/intrusive_list.hpp>
@@ -9,41 +11,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <utility>
 
 namespace livetape {
 
 class dispatcher;
 class subscriber;
-class subscription;
 class write_batch;
-
-/// A channel as one thread sees it: the subscriptions of that thread's sessions, the signal that
-/// publishing raises, and the segment that was read last, so that most reads need no lock.
-class channel_feed : public signal {
-public:
-    channel_feed(std::shared_ptr<channel> source, signal_queue& queue)
-        : signal{queue}, source_{std::move(source)} {
-        source_->add_listener(*this);
-    }
-    ~channel_feed() { source_->remove_listener(*this); }
-
-    [[nodiscard]] channel& source() const noexcept { return *source_; }
-
-    /// The segment that holds `offset`; null if retention has passed it. O(1) for a reader near the
-    /// others, else one lock.
-    [[nodiscard]] segment_ref const& locate(std::uint64_t offset, std::uint64_t& first_kept) {
-        if (!recent_ || offset < recent_->first_offset() || offset >= recent_->end_offset())
-            recent_ = source_->find(offset, first_kept);
-        return recent_;
-    }
-
-    intrusive_list<subscription> subscriptions;
-
-private:
-    std::shared_ptr<channel> source_;
-    segment_ref recent_;
-};
 
 /// A cursor: one subscriber's place in one channel, read in one encoding.
 ///
@@ -52,26 +25,36 @@ private:
 /// Thread safety: shared objects unsafe; the subscriber's thread owns it.
 class subscription : public list_hook<subscription> {
 public:
-    subscription(channel_feed& feed, subscriber& owner, encoding const& format,
-                 opened_cursor const& opened)
-        : feed_{&feed}, owner_{&owner}, format_{&format}, next_offset_{opened.next_offset},
-          first_live_offset_{opened.next_offset}, snapshot_{opened.snapshot},
-          snapshot_index_{opened.snapshot_index} {
-        feed.subscriptions.push_back(*this);
-    }
+    /// The subscriber makes and opens it.
+    subscription(channel_feed& feed, subscriber& owner, encoding const& format) noexcept
+        : feed_{&feed}, owner_{&owner}, format_{&format} {}
 
     [[nodiscard]] channel& source() const noexcept { return feed_->source(); }
+
+    /// What the subscriber chose, with the credit that is left.
+    [[nodiscard]] delivery_options delivery() const;
+
+    /// What became of the events from the subscription's start up to `reached()`, and of those that
+    /// newer events superseded since.
+    [[nodiscard]] delivery_counters counters() const noexcept {
+        if (state_) return state_->counters;
+        return {next_offset_ - first_live_offset_, 0, 0, 0};
+    }
 
     /// The place after which everything is still to be handed out; mostly the last event that was.
     /// Within a snapshot it lies before the snapshot's next event, so that a client which comes
     /// back with it misses nothing, but may see superseded events that the snapshot left out.
     [[nodiscard]] position reached() const noexcept {
-        auto const next = snapshot_ ? snapshot_->offset_at(snapshot_index_) : next_offset_;
+        auto next = next_offset_;
+        if (snapshot_) next = snapshot_->offset_at(snapshot_index_);
+        else if (state_ && state_->has_queue()) next = state_->queue->front()->value.offset;
         return {source().epoch(), next - 1};
     }
 
+    /// Whether there is something to hand out, now or when its rate and credit let it go.
     [[nodiscard]] bool is_behind() const noexcept {
-        return snapshot_ || next_offset_ <= source().last_offset();
+        return snapshot_ || next_offset_ <= source().last_offset() ||
+               (state_ && state_->has_queue());
     }
 
     void retain() noexcept { ++references_; }
@@ -84,19 +67,73 @@ private:
     friend class dispatcher;
     friend class write_batch;
 
-    /// Gives back the events of `unsent` from `index` on. Does nothing on a detached subscription.
-    inline void rewind(segment_ref const& unsent, std::uint32_t index);
+    /// Whether there is something to hand out now, as far as the rate goes.
+    [[nodiscard]] bool has_more() const noexcept {
+        return snapshot_ || next_offset_ <= limit() || (state_ && state_->has_queue());
+    }
+    [[nodiscard]] bool has_credit() const noexcept {
+        return !state_ || !state_->has_credit_limit || state_->credit > 0;
+    }
+    [[nodiscard]] bool is_open() const noexcept { return has_credit() && has_more(); }
+
+    /// The last offset that may be handed out now.
+    [[nodiscard]] std::uint64_t limit() const noexcept {
+        return state_ && state_->group != nullptr ? state_->flush_upto : source().last_offset();
+    }
+
+    /// The state of one that chose something, made if need be.
+    delivery_state& state();
+
+    void choose(delivery_options const& delivery);
+    void open(opened_cursor const& opened);
+
+    /// Counts events that are handed out, and the flush if they are its first ones.
+    void note_taken(segment const& holder, std::uint32_t begin, std::uint32_t end,
+                    bool is_new_flush) noexcept;
+    void note_given_back(segment const& holder, std::uint32_t begin, std::uint32_t end) noexcept;
+    void count(delivery_counters const& more) noexcept;
+
+    /// Events of the subscription's range that the event at `index` stands for: none if it was in a
+    /// snapshot.
+    [[nodiscard]] std::uint32_t counted(segment const& holder, std::uint32_t index) const noexcept {
+        return holder.offset_at(index) < first_live_offset_ ? 0 : holder.count_at(index);
+    }
+    [[nodiscard]] delivery_counters counted(segment const& holder, std::uint32_t begin,
+                                            std::uint32_t end) const noexcept;
+
+    /// Gives back the events of `unsent` from `begin` to `end`. Does nothing on a detached
+    /// subscription.
+    void rewind(segment_ref const& unsent, std::uint32_t begin, std::uint32_t end);
+    void rewind_every(segment_ref const& unsent, std::uint32_t begin, std::uint32_t end);
+    void put_back_latest(segment const& unsent, std::uint32_t begin, std::uint32_t end);
+
+    /// Gives back the credit of a flush of which nothing was sent.
+    void refund() noexcept;
+
+    /// Moves what is left of a conflated run into the queue, because newer events have come.
+    void queue_snapshot();
+
+    /// Takes over newer events: they take the place of those of their key that still wait.
+    void absorb(conflated_events const& newer);
+
+    /// Makes what is pending a run of its own, because the events after it do not conflate.
+    void leave_latest();
 
     channel_feed* feed_;
     subscriber* owner_;
     encoding const* format_;
-    std::uint64_t next_offset_;
-    std::uint64_t first_live_offset_; // everything before it came from the snapshot
-    segment_ref snapshot_;
-    std::uint32_t snapshot_index_;
-    std::uint32_t references_ = 0;
+    std::uint64_t next_offset_ = 1;
+    std::uint64_t first_live_offset_ = 1; // everything before it came from the snapshot
+    segment_ref snapshot_; // what is handed out before the log: a snapshot, or a conflated run
+    std::uint32_t snapshot_index_ = 0;
+    std::uint16_t references_ = 0;
+    delivery_mode mode_ = delivery_mode::every;
     bool is_due_ = false;
     subscription* next_due_ = nullptr;
+    std::unique_ptr<delivery_state> state_;
 };
+
+static_assert(sizeof(void*) != 8 || sizeof(subscription) <= 88,
+              "an idle connection with one subscription must stay below 1 KiB");
 
 } // namespace livetape

@@ -69,6 +69,13 @@ public:
     inline void add_run(subscription& to, segment_ref const& holder, encoded_area const& area,
                         std::uint32_t begin, std::uint32_t end) noexcept;
 
+    /// Whether it has events of that subscription. O(pieces).
+    [[nodiscard]] bool holds(subscription const& which) const noexcept {
+        for (std::size_t i = 0; i < count_; ++i)
+            if (pieces_[i].to.get() == &which) return true;
+        return false;
+    }
+
     /// Ends the batch after `written` of its bytes went out, and empties it: subscriptions are set
     /// back to their first event of which no byte was sent. Of the pieces that the session added
     /// itself, it must look after the rest on its own.
@@ -90,6 +97,12 @@ private:
         std::uint32_t begin = 0;
         std::uint32_t end = 0;
     };
+
+    [[nodiscard]] bool is_first_of_its_subscription(std::size_t index) const noexcept {
+        for (std::size_t i = 0; i < index; ++i)
+            if (pieces_[i].to.get() == pieces_[index].to.get()) return false;
+        return true;
+    }
 
     std::array<entry, pieces_max> pieces_{};
     std::size_t count_ = 0;

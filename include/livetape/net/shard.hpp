@@ -37,9 +37,9 @@ public:
     inline static asio::execution_context::id id;
 
     explicit shard(asio::execution_context& owner)
-        : service{owner}, context_{static_cast<asio::io_context&>(owner)}, dispatcher_{&shard::wake,
-                                                                                       this},
-          wheel_{clock::now()}, wheel_clock_{context_}, random_state_{random_seed()} {}
+        : service{owner}, context_{static_cast<asio::io_context&>(owner)},
+          dispatcher_{&shard::wake, this}, wheel_{clock::now()}, wheel_clock_{context_},
+          tick_clock_{context_}, random_state_{random_seed()} {}
 
     /// The shard of an io_context.
     [[nodiscard]] static shard& of(asio::io_context& context) {
@@ -89,7 +89,28 @@ private:
     }
 
     void run_sessions() {
-        if (dispatcher_.run(sessions_per_turn)) asio::post(context_, [this] { run_sessions(); });
+        if (dispatcher_.run(sessions_per_turn, clock::now()))
+            asio::post(context_, [this] { run_sessions(); });
+        await_tick();
+    }
+
+    /// Rates need a timer of their own: a tick of the wheel is longer than that of a game. It runs
+    /// only while somebody waits for it.
+    void await_tick() {
+        auto const next = dispatcher_.next_tick();
+        if (next == awaited_tick_) return;
+        awaited_tick_ = next;
+        if (next == time_point::max()) {
+            tick_clock_.cancel();
+            return;
+        }
+        tick_clock_.expires_at(next);
+        tick_clock_.async_wait([this](std::error_code stopped) {
+            if (stopped) return;
+            awaited_tick_ = time_point::max();
+            dispatcher_.tick(clock::now());
+            await_tick();
+        });
     }
 
     void run_wheel() {
@@ -107,6 +128,8 @@ private:
     dispatcher dispatcher_;
     timing_wheel wheel_;
     loop_timer wheel_clock_;
+    loop_timer tick_clock_;
+    time_point awaited_tick_ = time_point::max();
     std::uint64_t random_state_;
     bool is_wheel_running_ = false;
     std::unique_ptr<write_batch> batch_ = std::make_unique<write_batch>();

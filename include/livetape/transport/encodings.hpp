@@ -17,8 +17,8 @@
 namespace livetape {
 
 /// Appends an event as clients see it: `{"channel":"ticks","offset":121,"key":"AAPL","data":…}`.
-/// JSON payloads stand as they are, text as a JSON string, binary as base64 under `data64`. No line
-/// feed is added. O(size).
+/// An event that stands for several has `"count":n`. JSON payloads stand as they are, text as a
+/// JSON string, binary as base64 under `data64`. No line feed is added. O(size).
 inline void append_envelope(std::string& out, event_view const& event) {
     out += R"({"channel":)";
     append_json_string(out, event.channel);
@@ -27,6 +27,10 @@ inline void append_envelope(std::string& out, event_view const& event) {
     if (!event.key.empty()) {
         out += R"(,"key":)";
         append_json_string(out, event.key);
+    }
+    if (event.count > 1) {
+        out += R"(,"count":)";
+        append_number(out, event.count);
     }
     switch (event.kind) {
     case payload_kind::json:

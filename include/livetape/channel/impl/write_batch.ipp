@@ -38,7 +38,9 @@ inline cut_event write_batch::settle(std::size_t written) {
             cut.rest = piece.area->bytes(position, piece.area->begin_of(index + 1));
             ++index;
         }
-        piece.to->rewind(piece.pin, index);
+        if (unsent_here == piece.bytes.size() && is_first_of_its_subscription(i - 1))
+            piece.to->refund();
+        piece.to->rewind(piece.pin, index, piece.end);
     }
     clear();
     return cut;

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <livetape/channel/conflating_queue.hpp>
+#include <livetape/channel/delivery.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+
+namespace livetape {
+
+class rate_group;
+
+/// What a subscription has beyond a place in the log; only one that chose something has it, so that
+/// a plain one stays small.
+/// Thread safety: shared objects unsafe; the subscriber's thread owns it.
+struct delivery_state {
+    delivery_counters counters; ///< what was handed out, until it is given back
+
+    /// With a rate, the subscription stands in a group and flushes what lies up to here, which each
+    /// tick moves to the end of the log. Null without a rate.
+    rate_group* group = nullptr;
+    std::uint64_t flush_upto = 0;
+
+    bool has_credit_limit = false;
+    std::uint32_t credit = 0; ///< flushes left, if there is a limit
+
+    /// In `latest` mode: what was handed out once and was not sent; null if nothing is.
+    std::unique_ptr<conflating_queue> queue;
+
+    [[nodiscard]] bool has_queue() const noexcept { return queue && !queue->empty(); }
+};
+
+} // namespace livetape

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <livetape/channel/channel.hpp>
+
+namespace livetape {
+
+/// The events after `after` that are still here, at or before `upto`. The lock must be held.
+inline held_events channel::hold(std::uint64_t after, std::uint64_t upto) const {
+    held_events held{std::max(after + 1, log_.held_offset()), upto, {}};
+    for (auto next = held.first; next <= upto; next = held.segments.back()->end_offset())
+        held.segments.push_back(log_.find(next));
+    return held;
+}
+
+inline conflated_events channel::conflate(std::uint64_t after, std::uint64_t upto) const {
+    struct kept {
+        std::string key;
+        std::uint64_t offset;
+        key_index::kept_event event;
+    };
+    conflated_events result{after, upto, {}, 0, 0};
+    std::vector<kept> beyond_log;
+    held_events held;
+    std::shared_ptr<log_identity const> identity;
+    {
+        std::lock_guard const lock{mutex_};
+        identity = log_.shared_identity();
+        auto const held_offset = log_.held_offset();
+        if (after + 1 < held_offset) {
+            result.upto = log_.next_offset() - 1;
+            auto const add = [&](std::string_view key, key_index::entry const& entry) {
+                if (entry.offset > after && entry.offset < held_offset && entry.kept)
+                    beyond_log.push_back({std::string{key}, entry.offset, *entry.kept});
+            };
+            auto const* each = keys_.front();
+            for (; each != nullptr && each->value.offset < held_offset; each = each->next())
+                add(each->key, each->value);
+            add({}, *keys_.find({}));
+            if (keys_.evicted_offset() > after)
+                result.lost_upto = std::min(keys_.evicted_offset(), held_offset - 1);
+        }
+        held = hold(after, result.upto);
+    }
+
+    newest_events newest;
+    held.for_each_backwards([&](event_view const& event) { newest.add(event); });
+    // The events without a key are kept beside the order of keys.
+    std::sort(beyond_log.begin(), beyond_log.end(),
+              [](kept const& a, kept const& b) { return a.offset > b.offset; });
+    for (auto const& each : beyond_log)
+        newest.add(
+            {{}, 0, each.offset, each.key, each.event.payload, each.event.kind, each.event.time});
+    result.events = newest.copy(identity);
+    result.uncounted = (result.upto - after) - held.count() - beyond_log.size();
+    return result;
+}
+
+/// The event of that key and offset, from the log or the index of keys; offset 0 if neither has it.
+/// The lock must be held as long as the event is used.
+inline event_view channel::find_event(std::string_view key, std::uint64_t offset) const noexcept {
+    if (offset >= log_.held_offset()) {
+        auto const& holder = *log_.find(offset);
+        return holder.at(static_cast<std::uint32_t>(offset - holder.first_offset()));
+    }
+    auto const* const known = keys_.find(key);
+    if (known == nullptr || known->offset != offset || !known->kept) return {};
+    return {{}, 0, offset, key, known->kept->payload, known->kept->kind, known->kept->time};
+}
+
+inline segment_ref channel::copy(std::span<wanted_event> wanted, std::size_t events_max,
+                                 std::size_t bytes_max) const {
+    using state = wanted_event::state;
+    std::lock_guard const lock{mutex_};
+    std::vector<event_view> events;
+    std::size_t bytes = 0;
+    for (auto& each : wanted) {
+        auto event = find_event(each.key, each.offset);
+        if (event.offset == 0) {
+            auto const* const known = keys_.find(each.key);
+            bool const is_superseded = known != nullptr && known->offset > each.offset;
+            each.is = is_superseded ? state::superseded : state::lost;
+            if (is_superseded) continue;
+            break;
+        }
+        auto const more = event.key.size() + event.payload.size();
+        if (events.size() == events_max || (!events.empty() && bytes + more > bytes_max)) break;
+        bytes += more;
+        event.count = each.count;
+        events.push_back(event);
+        each.is = state::copied;
+    }
+    if (events.empty()) return {};
+    segment_ref copies{new segment{log_.shared_identity(), events.front().offset,
+                                   static_cast<std::uint32_t>(events.size()), bytes,
+                                   segment_role::newest}};
+    for (auto const& event : events) copies->append(event);
+    return copies;
+}
+
+} // namespace livetape

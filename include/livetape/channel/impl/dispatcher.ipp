@@ -1,0 +1,133 @@
+#pragma once
+
+#include <livetape/channel/subscriber.hpp>
+
+namespace livetape {
+
+inline void dispatcher::push_ready(subscriber& behind) {
+    ready_.push_back(behind);
+    if (std::exchange(is_run_due_, true)) return;
+    wake_(context_);
+}
+
+inline bool dispatcher::run(std::size_t subscribers_max, time_point now) {
+    is_run_due_ = is_running_ = true;
+    take_signals(now);
+    for (std::size_t i = 0; i < subscribers_max; ++i) {
+        auto* const next = ready_.pop_front();
+        if (next == nullptr) break;
+        // While this one writes, which takes microseconds in the kernel, the processor can fetch
+        // what the next one will touch: many connections do not fit into its caches.
+        if (!ready_.empty()) {
+            auto const& following = ready_.front();
+            detail::prefetch(following.ready_context_, ready_context_bytes);
+            detail::prefetch(following.first_due_, sizeof(subscription));
+            if (auto const* const after = ready_.second()) detail::prefetch(after, sizeof *after);
+        }
+        next->call_ready_(next->ready_context_);
+    }
+    is_running_ = false;
+    is_run_due_ = !ready_.empty();
+    if (!is_run_due_) forget_conflated();
+    return is_run_due_;
+}
+
+inline std::optional<std::uint64_t> dispatcher::slowest_offset(channel& of) const noexcept {
+    auto const feed = feeds_.find(&of);
+    if (feed == feeds_.end()) return std::nullopt;
+    std::optional<std::uint64_t> slowest;
+    auto const look = [&](subscription const& each) {
+        auto const offset = each.reached().offset;
+        if (!slowest || offset < *slowest) slowest = offset;
+    };
+    feed->second->subscriptions.for_each(look);
+    for (auto const& group : feed->second->groups) group->members.for_each(look);
+    return slowest;
+}
+
+inline void dispatcher::take_signals(time_point now) {
+    for (auto* raised = queue_.take_all(); raised != nullptr;) {
+        auto& feed = static_cast<channel_feed&>(*std::exchange(raised, raised->next()));
+        feed.take();
+        // Who has subscribed after the publish has the event already, and must not be called for
+        // it.
+        feed.subscriptions.for_each([](subscription& s) {
+            if (s.is_behind() && s.has_credit()) s.owner_->mark_due(s);
+        });
+        for (auto const& group : feed.groups) group->flushed_by().arm(*group, now);
+    }
+    retired_.clear();
+}
+
+inline void dispatcher::tick(time_point now) {
+    for (auto const& rate : rates_) {
+        if (rate->deadline() > now) continue;
+        intrusive_list<rate_group> fired;
+        while (auto* const group = rate->waiting.pop_front()) fired.push_back(*group);
+        while (auto* const group = fired.pop_front()) {
+            group->feed().let_go();
+            auto const upto = group->feed().source().last_offset();
+            // A tick with nothing new is the last one, until something is published.
+            if (group->flushed_upto == upto) group->feed().forget_conflated();
+            else rate->arm(*group, now);
+            group->flushed_upto = upto;
+            group->members.for_each([upto](subscription& s) {
+                s.state_->flush_upto = upto;
+                if (s.is_open()) s.owner_->mark_due(s);
+            });
+        }
+    }
+}
+
+/// Shared runs are for those who are flushed together; they go when all have been. Groups keep
+/// theirs for the members whose last write is still under way.
+inline void dispatcher::forget_conflated() {
+    for (auto* const feed : conflating_)
+        if (feed->groups.empty()) feed->forget_conflated();
+    conflating_.clear();
+}
+
+inline void dispatcher::join(subscription& which, std::chrono::milliseconds interval) {
+    auto& feed = *which.feed_;
+    // While all waited for ticks, publishing woke nobody.
+    if (feed.is_held()) feed.rouse();
+    if (interval.count() <= 0) {
+        feed.subscriptions.push_back(which);
+        return;
+    }
+    rate_group* group = nullptr;
+    for (auto const& each : feed.groups)
+        if (each->flushed_by().interval() == interval) group = each.get();
+    if (group == nullptr) {
+        rate_class* rate = nullptr;
+        for (auto const& each : rates_)
+            if (each->interval() == interval) rate = each.get();
+        if (rate == nullptr)
+            rate = rates_.emplace_back(std::make_unique<rate_class>(interval)).get();
+        group = feed.groups.emplace_back(std::make_unique<rate_group>(feed, *rate)).get();
+        ++rate->group_count;
+    }
+    group->members.push_back(which);
+    which.state_->group = group;
+}
+
+inline void dispatcher::leave(subscription& which) noexcept {
+    which.unlink();
+    if (!which.state_ || which.state_->group == nullptr) return;
+    auto& group = *std::exchange(which.state_->group, nullptr);
+    if (!group.members.empty()) return;
+    auto& feed = group.feed();
+    auto& rate = group.flushed_by();
+    bool const was_waiting = group.is_linked();
+    std::erase_if(feed.groups, [&](auto const& each) { return each.get() == &group; });
+    if (--rate.group_count == 0)
+        std::erase_if(rates_, [&](auto const& each) { return each.get() == &rate; });
+    // The owner's timer may stand for a tick that nobody waits for any more; and a signal that was
+    // kept raised for that tick must be looked at again.
+    if (!was_waiting) return;
+    if (feed.is_unused()) feed.let_go();
+    else feed.rouse();
+    if (!std::exchange(is_run_due_, true)) wake_(context_);
+}
+
+} // namespace livetape

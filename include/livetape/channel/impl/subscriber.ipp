@@ -1,0 +1,217 @@
+#pragma once
+
+#include <livetape/channel/subscriber.hpp>
+
+namespace livetape {
+
+inline subscription& subscriber::add(std::shared_ptr<channel> const& source, encoding const& format,
+                                     start_position const& start, delivery_options const& delivery,
+                                     opened_cursor& opened) {
+    auto& feed = dispatcher_->feed(source);
+    subscriptions_.emplace_back(new subscription{feed, *this, format});
+    auto& added = *subscriptions_.back();
+    // The feed listens before the cursor is set, so an event in between wakes us for nothing
+    // rather than not at all.
+    added.choose(delivery);
+    dispatcher_->join(added, delivery.interval);
+    opened = source->open_cursor(start, delivery.mode);
+    added.open(opened);
+    if (added.is_open()) mark_due(added);
+    return added;
+}
+
+inline void subscriber::change(subscription& which, delivery_options const& delivery) {
+    dispatcher_->leave(which);
+    if (which.mode_ == delivery_mode::latest && delivery.mode == delivery_mode::every)
+        which.leave_latest();
+    which.choose(delivery);
+    dispatcher_->join(which, delivery.interval);
+    if (which.state_) which.state_->flush_upto = which.next_offset_ - 1;
+    schedule(which);
+}
+
+inline void subscriber::give_credit(subscription& which, std::uint32_t flushes) {
+    if (!which.state_ || !which.state_->has_credit_limit) return;
+    auto& credit = which.state_->credit;
+    credit += std::min(flushes, std::numeric_limits<std::uint32_t>::max() - credit);
+    schedule(which);
+}
+
+inline void subscriber::schedule(subscription& which) {
+    if (which.is_open()) mark_due(which);
+    else if (which.is_behind() && which.has_credit()) which.feed_->rouse();
+}
+
+inline void subscriber::remove(subscription& which) {
+    if (which.is_due_) unlink_due(which);
+    dispatcher_->leave(which);
+    dispatcher_->drop_if_unused(*std::exchange(which.feed_, nullptr));
+    for (auto& s : subscriptions_) {
+        if (s.get() != &which) continue;
+        std::swap(s, subscriptions_.back());
+        subscriptions_.pop_back();
+        break;
+    }
+}
+
+inline void subscriber::unlink_due(subscription& which) noexcept {
+    subscription* previous = nullptr;
+    for (auto* s = first_due_; s != &which; s = s->next_due_) previous = s;
+    (previous == nullptr ? first_due_ : previous->next_due_) = which.next_due_;
+    if (last_due_ == &which) last_due_ = previous;
+    which.is_due_ = false;
+}
+
+inline subscriber::taken subscriber::take(write_batch& batch, missed_events& missed,
+                                          std::uint32_t events_max) {
+    while (first_due_ != nullptr) {
+        auto& from = pop_due();
+        // The flush that took the last credit goes on in its batch.
+        if (!from.has_credit() && !batch.holds(from)) continue;
+        switch (take_from(from, batch, missed, events_max)) {
+        case step::none: continue;
+        case step::wait: mark_due(from); return taken::nothing;
+        case step::gap: mark_due(from); return taken::gap;
+        case step::run: break;
+        }
+        // Who takes a part of what is due gets another turn for the rest, who takes all needs none.
+        if (goes_on(from)) mark_due(from);
+        else if (first_due_ != nullptr) make_ready();
+        return taken::run;
+    }
+    unlink();
+    return taken::nothing;
+}
+
+inline subscriber::step subscriber::take_from(subscription& from, write_batch& batch,
+                                              missed_events& missed, std::uint32_t events_max) {
+    if (from.mode_ == delivery_mode::latest) return take_latest(from, batch, missed, events_max);
+    if (!from.snapshot_) return take_log(from, batch, missed, events_max);
+    take_snapshot(from, batch, events_max);
+    return step::run;
+}
+
+inline subscriber::step subscriber::take_log(subscription& from, write_batch& batch,
+                                             missed_events& missed, std::uint32_t events_max) {
+    auto const limit = from.limit();
+    if (from.next_offset_ > limit) return step::none;
+    std::uint64_t first_kept = 0;
+    auto const& holder = from.feed_->locate(from.next_offset_, first_kept);
+    if (!holder) {
+        // Runs in the batch may yet be given back, and the gap would then begin earlier.
+        if (!batch.empty()) return step::wait;
+        missed = {&from, {from.next_offset_, first_kept - 1, gap_reason::retention}};
+        from.state().counters.skipped += first_kept - from.next_offset_;
+        from.feed_->totals.skipped += first_kept - from.next_offset_;
+        from.next_offset_ = first_kept;
+        return step::gap;
+    }
+    auto const index = static_cast<std::uint32_t>(from.next_offset_ - holder->first_offset());
+    auto const& area = holder->encoded(*from.format_, index);
+    auto available = std::min(area.end_index() - index, events_max);
+    if (limit - from.next_offset_ < available)
+        available = static_cast<std::uint32_t>(limit - from.next_offset_) + 1;
+    auto const end = area.fit(index, index + available, batch.bytes_left());
+    hand_out(from, batch, holder, area, index, end);
+    from.next_offset_ = holder->first_offset() + end;
+    return step::run;
+}
+
+inline void subscriber::take_snapshot(subscription& from, write_batch& batch,
+                                      std::uint32_t events_max) {
+    auto& events = *from.snapshot_;
+    auto const index = from.snapshot_index_;
+    auto const& area = events.encoded(*from.format_, index);
+    auto const available = std::min(area.end_index() - index, events_max);
+    auto const end = area.fit(index, index + available, batch.bytes_left());
+    hand_out(from, batch, from.snapshot_, area, index, end);
+    from.snapshot_index_ = end;
+    if (end == events.count()) from.snapshot_.reset();
+}
+
+inline void subscriber::hand_out(subscription& from, write_batch& batch, segment_ref const& holder,
+                                 encoded_area const& area, std::uint32_t begin, std::uint32_t end) {
+    from.note_taken(*holder, begin, end, !batch.holds(from));
+    batch.add_run(from, holder, area, begin, end);
+}
+
+inline subscriber::step subscriber::take_latest(subscription& from, write_batch& batch,
+                                                missed_events& missed, std::uint32_t events_max) {
+    if (auto const upto = end_of_read(from); from.next_offset_ <= upto) {
+        auto const refreshed = refresh(from, batch, missed, upto);
+        if (refreshed == step::gap || refreshed == step::wait) return refreshed;
+    }
+    if (from.snapshot_) {
+        take_snapshot(from, batch, events_max);
+        return step::run;
+    }
+    return from.state().has_queue() ? take_queue(from, batch, missed, events_max) : step::none;
+}
+
+/// Whether a subscription has more to hand out in this turn. What was published since a conflating
+/// reader was let read has raised the signal, and is for the next turn.
+inline bool subscriber::goes_on(subscription const& from) const noexcept {
+    bool const reads_together = dispatcher_->is_running_ && from.mode_ == delivery_mode::latest &&
+                                from.state_->group == nullptr;
+    if (!reads_together) return from.has_more();
+    return from.snapshot_ || from.state_->has_queue() ||
+           from.next_offset_ <= from.feed_->taken_upto();
+}
+
+/// Where a conflating read ends: mostly at the end of the log. Subscribers who are let read one
+/// after another, while somebody publishes, read the same, if that is more than a few events.
+inline std::uint64_t subscriber::end_of_read(subscription const& from) const noexcept {
+    auto const shared = from.feed_->taken_upto();
+    bool const is_shared = dispatcher_->is_running_ && from.state_->group == nullptr &&
+                           shared >= from.next_offset_ + shared_events_min;
+    return is_shared ? shared : from.limit();
+}
+
+/// Brings what is pending up to the event `upto`: newer events take the place of those of their key
+/// that still wait.
+inline subscriber::step subscriber::refresh(subscription& from, write_batch const& batch,
+                                            missed_events& missed, std::uint64_t upto) {
+    auto const after = from.next_offset_ - 1;
+    dispatcher_->note_conflated(*from.feed_);
+    auto const newer = from.feed_->conflate(after, upto);
+    if (newer.lost_upto > 0 && !batch.empty()) return step::wait;
+    from.absorb(newer);
+    if (newer.lost_upto == 0) return step::none;
+    missed = {&from, {after + 1, newer.lost_upto, gap_reason::retention}};
+    return step::gap;
+}
+
+/// Hands out from the front of the queue what fits into the batch.
+inline subscriber::step subscriber::take_queue(subscription& from, write_batch& batch,
+                                               missed_events& missed, std::uint32_t events_max) {
+    auto& queue = *from.state_->queue;
+    std::vector<wanted_event> wanted;
+    std::vector<conflating_queue::node*> nodes;
+    for (auto* each = queue.front(); each != nullptr && wanted.size() < events_at_once;
+         each = each->next()) {
+        wanted.push_back({each->key, each->value.offset, std::max(each->value.count, 1u)});
+        nodes.push_back(each);
+    }
+    auto const events = from.source().copy(wanted, events_max, batch.bytes_left());
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+        using state = wanted_event::state;
+        if (wanted[i].is == state::copied) queue.erase(*nodes[i]);
+        if (wanted[i].is != state::lost) continue;
+        if (events) break;
+        if (!batch.empty()) return step::wait;
+        missed = {&from, {wanted[i].offset, wanted[i].offset, gap_reason::retention}};
+        from.count({0, 0, nodes[i]->value.count, 0});
+        queue.erase(*nodes[i]);
+        return step::gap;
+    }
+    if (events) {
+        auto const& area = events->encoded(*from.format_, 0);
+        auto const end = area.fit(0, events->count(), batch.bytes_left());
+        hand_out(from, batch, events, area, 0, end);
+        from.put_back_latest(*events, end, events->count());
+    }
+    if (queue.empty()) from.state_->queue.reset();
+    return events ? step::run : step::none;
+}
+
+} // namespace livetape

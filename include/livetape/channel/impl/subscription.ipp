@@ -1,0 +1,172 @@
+#pragma once
+
+#include <livetape/channel/subscriber.hpp>
+
+namespace livetape {
+
+inline delivery_state& subscription::state() {
+    if (!state_) {
+        state_ = std::make_unique<delivery_state>();
+        state_->counters.delivered = next_offset_ - first_live_offset_;
+    }
+    return *state_;
+}
+
+inline delivery_options subscription::delivery() const {
+    delivery_options chosen;
+    chosen.mode = mode_;
+    if (!state_) return chosen;
+    if (state_->group != nullptr) chosen.interval = state_->group->flushed_by().interval();
+    if (state_->has_credit_limit) chosen.credit = state_->credit;
+    return chosen;
+}
+
+inline void subscription::choose(delivery_options const& delivery) {
+    mode_ = delivery.mode;
+    bool const is_plain = delivery.mode == delivery_mode::every && delivery.interval.count() <= 0 &&
+                          !delivery.credit && !delivery.keys;
+    if (is_plain && !state_) return;
+    auto& chosen = state();
+    chosen.has_credit_limit = delivery.credit.has_value();
+    chosen.credit = delivery.credit.value_or(0);
+}
+
+inline void subscription::open(opened_cursor const& opened) {
+    next_offset_ = first_live_offset_ = opened.next_offset;
+    snapshot_ = opened.snapshot;
+    snapshot_index_ = opened.snapshot_index;
+    if (state_) state_->flush_upto = source().last_offset();
+}
+
+inline void subscription::count(delivery_counters const& more) noexcept {
+    if (state_) state_->counters += more;
+    feed_->totals += more;
+}
+
+inline delivery_counters subscription::counted(segment const& holder, std::uint32_t begin,
+                                               std::uint32_t end) const noexcept {
+    if (holder.role() != segment_role::newest) return {end - begin, 0, 0, 0};
+    delivery_counters result;
+    for (auto index = begin; index < end; ++index) {
+        auto const events = counted(holder, index);
+        if (events == 0) continue;
+        ++result.delivered;
+        result.conflated += events - 1;
+    }
+    return result;
+}
+
+inline void subscription::note_taken(segment const& holder, std::uint32_t begin, std::uint32_t end,
+                                     bool is_new_flush) noexcept {
+    count(counted(holder, begin, end));
+    if (state_ && state_->has_credit_limit && is_new_flush && state_->credit > 0) --state_->credit;
+}
+
+inline void subscription::note_given_back(segment const& holder, std::uint32_t begin,
+                                          std::uint32_t end) noexcept {
+    auto const back = counted(holder, begin, end);
+    for (auto* const counters : {state_ ? &state_->counters : nullptr, &feed_->totals}) {
+        if (counters == nullptr) continue;
+        counters->delivered -= back.delivered;
+        counters->conflated -= back.conflated;
+    }
+}
+
+inline void subscription::refund() noexcept {
+    if (feed_ != nullptr && state_ && state_->has_credit_limit) ++state_->credit;
+}
+
+inline void subscription::rewind(segment_ref const& unsent, std::uint32_t begin,
+                                 std::uint32_t end) {
+    if (feed_ == nullptr || begin == end) return;
+    note_given_back(*unsent, begin, end);
+    if (mode_ == delivery_mode::latest) {
+        if (snapshot_) queue_snapshot();
+        put_back_latest(*unsent, begin, end);
+    } else {
+        rewind_every(unsent, begin, end);
+    }
+    owner_->schedule(*this);
+}
+
+inline void subscription::rewind_every(segment_ref const& unsent, std::uint32_t begin,
+                                       std::uint32_t end) {
+    auto const& events = *unsent;
+    if (events.role() == segment_role::log && events.first_offset() + end == next_offset_) {
+        next_offset_ = events.first_offset() + begin;
+        return;
+    }
+    bool const continues = snapshot_ ? snapshot_.get() == unsent.get() && snapshot_index_ == end
+                                     : end == events.count();
+    if (events.role() == segment_role::newest && continues) {
+        snapshot_ = unsent;
+        snapshot_index_ = begin;
+        return;
+    }
+    // The mode was changed while these were on their way: they come before what is pending now.
+    auto const rest = snapshot_ ? snapshot_->count() : 0;
+    auto const for_each = [&](auto&& f) {
+        for (auto i = begin; i < end; ++i) f(events.at(i));
+        for (auto i = snapshot_index_; i < rest; ++i) f(snapshot_->at(i));
+    };
+    std::uint32_t count = 0;
+    std::size_t bytes = 0;
+    for_each([&](event_view const& event) {
+        ++count;
+        bytes += event.key.size() + event.payload.size();
+    });
+    segment_ref joined{new segment{events.identity(), events.offset_at(begin), count, bytes,
+                                   segment_role::newest}};
+    for_each([&](event_view const& event) { joined->append(event); });
+    snapshot_ = joined;
+    snapshot_index_ = 0;
+}
+
+inline void subscription::put_back_latest(segment const& unsent, std::uint32_t begin,
+                                          std::uint32_t end) {
+    if (begin == end) return;
+    if (!state().queue) state_->queue = std::make_unique<conflating_queue>();
+    for (auto i = end; i > begin; --i)
+        state_->queue->put_back(unsent.at(i - 1).key,
+                                {unsent.offset_at(i - 1), counted(unsent, i - 1)});
+}
+
+inline void subscription::queue_snapshot() {
+    put_back_latest(*snapshot_, snapshot_index_, snapshot_->count());
+    snapshot_.reset();
+}
+
+inline void subscription::absorb(conflated_events const& newer) {
+    if (snapshot_) queue_snapshot();
+    if (state_->has_queue()) {
+        for (std::uint32_t i = 0; newer.events && i < newer.events->count(); ++i) {
+            auto const event = newer.events->at(i);
+            state_->queue->push(event.key, {event.offset, event.count});
+        }
+    } else {
+        snapshot_ = newer.events;
+        snapshot_index_ = 0;
+    }
+    next_offset_ = newer.upto + 1;
+    if (newer.lost_upto == 0) count({0, newer.uncounted, 0, 0});
+    else count({0, 0, newer.uncounted, 0});
+}
+
+inline void subscription::leave_latest() {
+    auto const last = source().last_offset();
+    if (next_offset_ <= last) {
+        auto const newer = feed_->conflate(next_offset_ - 1, last);
+        // If keys were evicted, the events that follow one by one tell the gap.
+        if (newer.lost_upto == 0) absorb(newer);
+    }
+    if (!state_->has_queue()) return;
+    std::vector<wanted_event> wanted;
+    auto& queue = *state_->queue;
+    for (auto const* each = queue.front(); each != nullptr; each = each->next())
+        wanted.push_back({each->key, each->value.offset, std::max(each->value.count, 1u)});
+    snapshot_ = source().copy(wanted, wanted.size(), std::numeric_limits<std::size_t>::max());
+    snapshot_index_ = 0;
+    state_->queue.reset();
+}
+
+} // namespace livetape
