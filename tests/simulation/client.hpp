@@ -1,0 +1,225 @@
+#pragma once
+
+#include "any_session.hpp"
+#include "coverage.hpp"
+#include "server.hpp"
+#include "specification.hpp"
+#include "verdict.hpp"
+#include "wire_text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace livetape::simulation {
+
+/// What a client got to know when an item arrived in whole.
+struct place {
+    std::size_t channel = 0;
+    position at;
+};
+
+/// Something that the session must write, before any event.
+struct expected_reply {
+    std::string text; ///< all of it, or its beginning if there is an `ending`
+    std::string ending{};
+    std::vector<place> places{};
+    bool ends_stream = false;
+
+    [[nodiscard]] bool matches(std::string_view content) const {
+        if (ending.empty()) return content == text;
+        return content.starts_with(text) && content.ends_with(ending);
+    }
+};
+
+/// What the world is to a client.
+struct surroundings {
+    server* on = nullptr;
+    random_source* random = nullptr;
+    verdict* judge = nullptr;
+    void (*during_callback)(void* world) = nullptr; ///< publishes now and then
+    void* world = nullptr;
+};
+
+/// One client: a session with the network between them, and the queues that say what must come.
+///
+/// The session is driven exactly as `net/connection.hpp` does it, on a stream driven by readiness
+/// or on one with asynchronous writes. Each batch is read as soon as it is gathered: events are
+/// taken from the queues then, and given back if they were not sent.
+class client {
+public:
+    client(surroundings& world, coverage& seen, std::size_t loop_index)
+        : world_{world}, covered_{seen}, loop_index_{loop_index} {}
+    client(client const&) = delete;
+    client& operator=(client const&) = delete;
+
+    [[nodiscard]] bool is_connected() const { return session_ != nullptr; }
+    [[nodiscard]] bool is_websocket() const { return transport_ == transport_kind::websocket; }
+    [[nodiscard]] bool takes_commands() const {
+        return is_connected() && is_websocket() && !is_ending_ && !was_silent();
+    }
+    [[nodiscard]] bool is_writing() const { return is_in_flight_ || is_blocked_; }
+    [[nodiscard]] time_point wakes_at() const { return wakes_at_; }
+
+    /// How a client asks for its channels.
+    struct request {
+        transport_kind transport = transport_kind::websocket;
+        std::vector<std::size_t> channels;
+        bool has_snapshot = false;
+        enum class from : std::uint8_t { nothing, now, oldest, seen } cursor = from::nothing;
+        bool is_async = false;
+        std::uint64_t wait_seconds = 0;
+        std::uint64_t limit = 1000;
+    };
+
+    void connect(request const& asked);
+    void subscribe(std::size_t channel, bool has_snapshot, request::from cursor, bool is_ahead);
+    void unsubscribe(std::size_t channel);
+    bool publish(std::size_t channel, std::string_view key, std::string_view payload);
+
+    /// The connection breaks.
+    void cut() {
+        ++covered_.cuts;
+        disconnect();
+    }
+
+    void hang_up() {
+        is_ending_ = true;
+        may_end_ = true;
+        session_->end_of_input();
+        subscriptions_.clear();
+        pump();
+    }
+
+    /// The network takes up to `bytes_max` more bytes.
+    void let_through(std::size_t bytes_max);
+
+    /// A deadline has passed.
+    void pump();
+
+    /// A channel has a new event.
+    void note(channel_history const& in) {
+        for (auto& each : subscriptions_)
+            if (&each.queue.source() == &in) each.queue.publish(in.last());
+    }
+
+    /// Everything was let through and the loops are idle: nothing may be due.
+    void check_quiet() const {
+        for (auto const& each : subscriptions_)
+            world_.judge->check(each.queue.empty(), [&] {
+                return describe() + " is not woken for event " +
+                       std::to_string(each.queue.front().offset) + " of " +
+                       each.queue.source().name;
+            });
+        world_.judge->check(replies_.empty() && cut_rest_.empty(),
+                            [&] { return describe() + " does not get its replies"; });
+    }
+
+    /// The places that it has seen are of no use to a server that never had them.
+    void forget() { seen_ = {}; }
+
+    [[nodiscard]] std::string describe() const;
+
+private:
+    /// A client of a WebSocket that says nothing for so long is closed.
+    [[nodiscard]] bool was_silent() const {
+        return is_websocket() &&
+               virtual_now >= last_sent_ + world_.on->endpoint.options().idle_timeout;
+    }
+
+    struct subscribed {
+        std::size_t channel;
+        subscription_queue queue;
+    };
+
+    struct planned_item {
+        enum class kind : std::uint8_t { rest, reply, event, trailer } what;
+        std::size_t begin = 0, end = 0;
+        std::size_t channel = 0; ///< of an event
+        due_event event{};
+        std::vector<place> places{};
+        bool ends_stream = false;
+    };
+
+    struct command {
+        enum class kind : std::uint8_t { subscribe, unsubscribe } what;
+        std::size_t channel;
+        std::uint64_t id;
+        start_position start{};
+    };
+
+    static void flush_ready(void* self) noexcept { static_cast<client*>(self)->flush(); }
+    void flush();
+    bool write_some();
+    void settle(std::size_t written);
+    void conclude();
+    void disconnect();
+    bool send(std::string_view json);
+    void obey(command const& from);
+    void obey_or_defer(command const& from);
+    void open(std::size_t channel, start_position const& start, std::optional<std::uint64_t> id,
+              bool* has_snapshot_events = nullptr);
+    [[nodiscard]] start_position start_of(std::size_t channel, bool has_snapshot,
+                                          request::from cursor) const;
+    [[nodiscard]] std::string cursor_text(request const& asked) const;
+    [[nodiscard]] std::string reached_text() const;
+    [[nodiscard]] std::vector<place> reached() const;
+
+    void read_plan();
+    bool read_event(std::string_view content, std::size_t begin, std::size_t end);
+    bool read_reply(wire_item const& found, std::size_t begin);
+    std::optional<expected_reply> unexpected(wire_item const& found);
+    std::optional<expected_reply> read_answer(std::string_view bytes);
+    std::optional<expected_reply> read_new_gap(std::string_view content);
+    void arrive(planned_item const& item);
+    subscribed* find(std::size_t channel);
+    subscribed* find(std::string_view name);
+    void fail(std::string const& what) const { world_.judge->fail(describe() + ": " + what); }
+
+    surroundings& world_;
+    coverage& covered_;
+    std::size_t loop_index_;
+    transport_kind transport_ = transport_kind::websocket;
+    bool is_async_ = false;
+    std::unique_ptr<any_session> session_;
+    std::vector<subscribed> subscriptions_;
+    std::deque<expected_reply> replies_;
+    std::vector<command> deferred_;
+    std::array<std::optional<position>, server::channel_count> seen_;
+
+    write_batch batch_;
+    std::string plan_;
+    std::vector<planned_item> items_;
+    std::size_t planned_replies_ = 0;
+    bool has_planned_events_ = false;
+    std::string cut_rest_;
+    planned_item cut_item_{planned_item::kind::rest};
+
+    std::vector<gap> poll_gaps_; ///< with the channel at the same index
+    std::vector<std::size_t> poll_gap_channels_;
+    std::uint64_t poll_limit_ = 0;
+    time_point poll_deadline_{};
+
+    time_point wakes_at_ = never;
+    time_point connected_at_{}, last_sent_{}, progress_at_{};
+    std::uint64_t next_id_ = 1;
+    bool is_in_flight_ = false;
+    bool is_blocked_ = false;
+    bool has_unsent_ = false;
+    bool is_ending_ = false; ///< the session takes no more commands and has no more events
+    bool may_end_ = false;
+};
+
+} // namespace livetape::simulation
+
+#include "client_network.ipp"
+#include "client_reading.ipp"

@@ -1,0 +1,310 @@
+#pragma once
+
+namespace livetape::simulation {
+
+inline std::vector<place> client::reached() const {
+    std::vector<place> places;
+    for (auto const& each : subscriptions_)
+        places.push_back({each.channel, {each.queue.source().epoch, each.queue.reached()}});
+    return places;
+}
+
+/// The cursor of a stream or an answer.
+inline std::string client::reached_text() const {
+    std::string text;
+    for (auto const& each : subscriptions_) {
+        if (!text.empty()) text += '!';
+        if (subscriptions_.size() > 1) text.append(each.queue.source().name) += '~';
+        text += position_text(each.queue.source().epoch, each.queue.reached());
+    }
+    return text;
+}
+
+/// Reads what was gathered: the rest of what was cut, then replies, then events, then on streams
+/// of several channels the cursor. All of it must be expected.
+inline void client::read_plan() {
+    items_.clear();
+    planned_replies_ = 0;
+    has_planned_events_ = false;
+    std::string_view const plan{plan_};
+    std::size_t at = 0;
+    bool needs_trailer = false;
+    if (!cut_rest_.empty()) {
+        if (!plan.starts_with(cut_rest_)) return fail("a write does not go on where it was cut");
+        at = cut_rest_.size();
+        auto rest = cut_item_;
+        rest.what = planned_item::kind::rest;
+        rest.begin = 0;
+        rest.end = at;
+        items_.push_back(std::move(rest));
+        needs_trailer = cut_item_.what == planned_item::kind::event;
+    }
+    bool const has_trailers = transport_ == transport_kind::sse && subscriptions_.size() > 1;
+    while (at < plan.size()) {
+        auto const found = next_item(transport_, plan.substr(at));
+        if (found.what == wire_item::kind::malformed)
+            return fail("malformed: " + std::string{plan.substr(at, 200)});
+        auto content = found.content;
+        if (transport_ == transport_kind::sse && found.what == wire_item::kind::text)
+            content.remove_prefix(std::min(content.find("data: "), content.size()));
+        bool const is_event = found.what == wire_item::kind::text &&
+                              content.find("{\"channel\":\"") == (is_websocket() ? 0u : 6u);
+        if (is_event) {
+            has_planned_events_ = true;
+            if (!read_event(found.content, at, at + found.size)) return;
+        } else if (has_trailers && at + found.size == plan.size() &&
+                   (has_planned_events_ || needs_trailer)) {
+            if (found.content != "id: " + reached_text() + "\n\n")
+                return fail("expected the cursor " + reached_text() + ", got " +
+                            std::string{found.content});
+            needs_trailer = has_planned_events_ = false;
+            ++covered_.trailers;
+            items_.push_back({planned_item::kind::trailer, at, at + found.size, 0, {}, reached()});
+        } else if (!read_reply(found, at)) {
+            return;
+        }
+        at += found.size;
+    }
+    if (has_trailers && (has_planned_events_ || needs_trailer))
+        fail("a flush of several channels does not end with their cursor");
+    has_planned_events_ = std::any_of(items_.begin(), items_.end(), [](auto const& item) {
+        return item.what == planned_item::kind::event;
+    });
+    if (planned_replies_ < replies_.size())
+        fail("a reply is not written: " + replies_[planned_replies_].text);
+}
+
+inline bool client::read_event(std::string_view content, std::size_t begin, std::size_t end) {
+    auto envelope = content;
+    std::string prefix;
+    if (transport_ == transport_kind::sse) envelope.remove_prefix(envelope.find("data: ") + 6);
+    auto const start = read_envelope_start(envelope);
+    auto* const of = start ? find(start->channel) : nullptr;
+    if (of == nullptr) {
+        fail("an event of no subscription: " + std::string{content});
+        return false;
+    }
+    auto& queue = of->queue;
+    if (queue.empty() || queue.front().offset != start->offset) {
+        auto const due = queue.empty() ? "nothing" : std::to_string(queue.front().offset);
+        fail("of " + queue.source().name + " " + due + " is due, not " + std::string{content});
+        return false;
+    }
+    auto const& expected = queue.source().at(start->offset).envelope;
+    bool is_right = false;
+    if (is_websocket()) {
+        is_right = content == expected;
+    } else {
+        auto text = subscriptions_.size() > 1
+                        ? std::string{}
+                        : "id: " + position_text(queue.source().epoch, start->offset) + "\n";
+        is_right = content == (text += sse_data(expected)) + '\n';
+    }
+    if (!is_right) {
+        fail("expected " + expected + ", got " + std::string{content});
+        return false;
+    }
+    ++covered_.events;
+    planned_item item{planned_item::kind::event, begin, end, of->channel, queue.take()};
+    if (is_websocket() || subscriptions_.size() == 1)
+        item.places.push_back({of->channel, {queue.source().epoch, start->offset}});
+    items_.push_back(std::move(item));
+    return true;
+}
+
+/// A reply must be the next that is expected, or one that a session may make of its own accord.
+inline bool client::read_reply(wire_item const& found, std::size_t begin) {
+    if (has_planned_events_) {
+        fail("a reply waits behind events: " + std::string{found.content});
+        return false;
+    }
+    if (planned_replies_ == replies_.size() || !replies_[planned_replies_].matches(found.content)) {
+        auto made = unexpected(found);
+        if (!made) {
+            auto const due =
+                planned_replies_ == replies_.size() ? "no reply" : replies_[planned_replies_].text;
+            fail("expected " + due + ", got " + std::string{found.content});
+            return false;
+        }
+        replies_.insert(replies_.begin() + static_cast<std::ptrdiff_t>(planned_replies_),
+                        std::move(*made));
+    }
+    auto const& reply = replies_[planned_replies_++];
+    items_.push_back({planned_item::kind::reply,
+                      begin,
+                      begin + found.size,
+                      0,
+                      {},
+                      reply.places,
+                      reply.ends_stream});
+    return true;
+}
+
+inline std::optional<expected_reply> client::unexpected(wire_item const& found) {
+    auto const& options = world_.on->endpoint.options();
+    expected_reply made{std::string{found.content}};
+    switch (found.what) {
+    case wire_item::kind::ping:
+        ++covered_.heartbeats;
+        if (virtual_now < connected_at_ + options.heartbeat_interval) return std::nullopt;
+        if (found.content != (is_websocket() ? "" : ":\n\n")) return std::nullopt;
+        return made;
+    case wire_item::kind::close:
+        made.ends_stream = true;
+        if (made.text.starts_with("\x0f\xa1") && may_end_) return made;               // 4001
+        if (!made.text.starts_with("\x0f\xa3") || !was_silent()) return std::nullopt; // 4003
+        is_ending_ = may_end_ = true;
+        subscriptions_.clear();
+        return made;
+    case wire_item::kind::answer: return read_answer(found.content);
+    case wire_item::kind::text: return read_new_gap(found.content);
+    default: return std::nullopt;
+    }
+}
+
+/// A gap that retention has just cut.
+inline std::optional<expected_reply> client::read_new_gap(std::string_view content) {
+    auto json = content;
+    if (transport_ == transport_kind::sse) {
+        if (!json.starts_with("data: ") || !json.ends_with("\n\n")) return std::nullopt;
+        json = json.substr(6, json.size() - 8);
+    }
+    std::string_view name;
+    auto const missed = read_gap(json, name);
+    auto* const of = missed ? find(name) : nullptr;
+    if (of == nullptr || !of->queue.skip(*missed)) return std::nullopt;
+    ++covered_.gaps;
+    if (world_.on->at(of->channel).source->options().on_overrun == overrun_policy::close) {
+        ++covered_.overruns;
+        is_ending_ = may_end_ = true;
+        subscriptions_.clear();
+    }
+    return expected_reply{std::string{content}};
+}
+
+inline std::optional<expected_reply> client::read_answer(std::string_view bytes) {
+    if (!bytes.starts_with("HTTP/1.1 200 ")) return std::nullopt;
+    auto const head = bytes.substr(0, bytes.find("\r\n\r\n") + 4);
+    strict_reader body{bytes.substr(head.size())};
+    std::string_view cursor, name;
+    if (!body.skip("{\"cursor\":\"") || !body.read_string(cursor)) return std::nullopt;
+    if (head.find("\r\nETag: \"" + std::string{cursor} + "\"\r\n") == head.npos)
+        return std::nullopt;
+
+    // Gaps of the beginning, then those that retention cut into what was read.
+    std::vector<std::pair<std::string, gap>> cut;
+    std::size_t gaps = 0;
+    if (body.skip(",\"gaps\":[")) {
+        do {
+            auto const end = body.rest().find('}');
+            if (end == std::string_view::npos) return std::nullopt;
+            auto const text = body.rest().substr(0, end + 1);
+            if (gaps < poll_gaps_.size()) {
+                if (text != gap_text(server::names[poll_gap_channels_[gaps]], poll_gaps_[gaps]))
+                    return std::nullopt;
+            } else {
+                auto const missed = read_gap(text, name);
+                if (!missed) return std::nullopt;
+                cut.emplace_back(name, *missed);
+            }
+            ++gaps;
+            body.skip(text);
+        } while (body.skip(","));
+        if (!body.skip("]")) return std::nullopt;
+    }
+    if (gaps < poll_gaps_.size()) return std::nullopt;
+    covered_.gaps += cut.size();
+    auto const skip_cut = [&](subscribed& of) {
+        for (auto const& [channel, missed] : cut)
+            if (channel == of.queue.source().name) return of.queue.skip(missed);
+        return false;
+    };
+
+    if (!body.skip(",\"events\":[")) return std::nullopt;
+    std::uint64_t events = 0;
+    auto const begin = body.rest().size();
+    while (body.rest().starts_with("{")) {
+        auto const start = read_envelope_start(body.rest());
+        auto* const of = start ? find(start->channel) : nullptr;
+        if (of == nullptr) return std::nullopt;
+        if (of->queue.empty() || of->queue.front().offset != start->offset) skip_cut(*of);
+        if (of->queue.empty() || of->queue.front().offset != start->offset) return std::nullopt;
+        if (!body.skip(of->queue.source().at(start->offset).envelope)) return std::nullopt;
+        of->queue.take();
+        ++events;
+        if (!body.skip(",")) break;
+    }
+    auto const event_bytes = begin - body.rest().size();
+    if (!body.skip("]}\n") || !body.rest().empty()) return std::nullopt;
+    for (auto& each : subscriptions_) skip_cut(each);
+
+    covered_.events += events;
+    ++(events == 0 ? covered_.empty_answers : covered_.answers);
+    if (cursor != reached_text()) fail("expected the cursor " + reached_text());
+    // Nor need it know of what was published while its loop has not looked.
+    bool const may_stop = events == poll_limit_ ||
+                          event_bytes >= world_.on->endpoint.options().poll_bytes_max ||
+                          world_.on->loops[loop_index_].is_woken();
+    for (auto const& each : subscriptions_)
+        if (!may_stop && !each.queue.empty())
+            fail("an answer leaves out event " + std::to_string(each.queue.front().offset) +
+                 " of " + each.queue.source().name + " but has " + std::string{bytes});
+    if (events == 0 && gaps == 0 && virtual_now < poll_deadline_)
+        fail("a poll is answered with nothing before its time");
+    expected_reply made{std::string{bytes}, {}, reached()};
+    subscriptions_.clear();
+    may_end_ = is_ending_ = true;
+    return made;
+}
+
+/// A write ends after `written` bytes: what was sent arrives, events that were not are due again.
+inline void client::settle(std::size_t written) {
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < batch_.count(); ++i) {
+        auto const piece = batch_.piece(i);
+        if (std::string_view{plan_}.substr(at, piece.size()) != piece)
+            fail("bytes of a write in flight have changed");
+        at += piece.size();
+    }
+    has_unsent_ = written < plan_.size();
+    if (written > 0) progress_at_ = virtual_now;
+    session_->settle(batch_, written);
+
+    if (!cut_rest_.empty()) cut_rest_.erase(0, std::min(written, cut_rest_.size()));
+    std::size_t replies_begun = 0;
+    std::optional<expected_reply> unsent_trailer;
+    for (auto item = items_.rbegin(); item != items_.rend(); ++item) {
+        using kind = planned_item::kind;
+        if (item->what == kind::reply && item->begin < written) ++replies_begun;
+        if (item->end <= written || item->what == kind::rest) continue;
+        if (item->begin < written) {
+            cut_rest_ = plan_.substr(written, item->end - written);
+            cut_item_ = *item;
+        } else if (item->what == kind::event) {
+            ++covered_.given_back;
+            if (auto* const of = find(item->channel)) of->queue.give_back(item->event);
+        } else if (item->what == kind::trailer && item->begin == written) {
+            unsent_trailer = expected_reply{plan_.substr(item->begin), {}, item->places};
+        }
+    }
+    replies_.erase(replies_.begin(), replies_.begin() + static_cast<std::ptrdiff_t>(replies_begun));
+    // A cursor of which nothing was sent, after events that all were, goes first next time; after
+    // events that were not it would be wrong.
+    if (unsent_trailer) replies_.push_front(std::move(*unsent_trailer));
+    has_planned_events_ = false;
+    for (auto const& item : items_)
+        if (item.end <= written) arrive(item);
+    for (auto const& from : std::exchange(deferred_, {}))
+        if (!is_ending_) obey(from);
+}
+
+inline void client::arrive(planned_item const& item) {
+    for (auto const& each : item.places) seen_[each.channel] = each.at;
+    if (item.ends_stream && is_websocket()) {
+        // The client answers the close frame, as the protocol asks.
+        auto frame = client_frame({}, '\x88');
+        session_->feed(frame);
+    }
+}
+
+} // namespace livetape::simulation

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+namespace livetape::simulation {
+
+/// How often a run met what: a run that meets something never proves nothing about it.
+struct coverage {
+    std::uint64_t events = 0, gaps = 0, epoch_gaps = 0, snapshots = 0, recoveries = 0, cuts = 0,
+                  partial_writes = 0, given_back = 0, answers = 0, empty_answers = 0, trailers = 0,
+                  heartbeats = 0, stalls = 0, overruns = 0, refusals = 0, deferred = 0,
+                  unsubscriptions = 0, deaths_in_callback = 0, lives = 0, quiet_checks = 0;
+
+    /// Calls `visit(name, count)` for each.
+    template <class Visit>
+    void for_each(Visit&& visit) const {
+        visit("events delivered", events);
+        visit("gaps by retention", gaps);
+        visit("gaps by another epoch", epoch_gaps);
+        visit("snapshots", snapshots);
+        visit("cursors recovered", recoveries);
+        visit("connections cut", cuts);
+        visit("writes cut", partial_writes);
+        visit("events given back by a cut write", given_back);
+        visit("polls answered", answers);
+        visit("polls answered with nothing", empty_answers);
+        visit("cursors after a flush", trailers);
+        visit("heartbeats", heartbeats);
+        visit("stalled clients", stalls);
+        visit("connections ended by an overrun", overruns);
+        visit("cursors refused", refusals);
+        visit("commands deferred behind a write", deferred);
+        visit("unsubscriptions", unsubscriptions);
+        visit("sessions destroyed in their callback", deaths_in_callback);
+        visit("lives of the server", lives);
+        visit("checks at rest", quiet_checks);
+    }
+};
+
+} // namespace livetape::simulation

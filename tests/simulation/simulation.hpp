@@ -1,0 +1,232 @@
+#pragma once
+
+#include "client.hpp"
+#include "server.hpp"
+#include "verdict.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace livetape::simulation {
+
+/// A few clients, a server and a clock in one thread: one random operation after the other, each
+/// with its checks.
+///
+/// A step draws from a generator of its own, so a run is determined by its seed and by which steps
+/// are made.
+class simulation {
+public:
+    static constexpr std::size_t client_count = 4;
+
+    simulation(std::uint64_t seed, coverage& seen) : seed_{seed}, covered_{seen} {
+        virtual_now = time_point{std::chrono::hours{1}};
+        random_source random{seed_, 0};
+        world_ = {nullptr, &random, &judge_, &simulation::publish_during_callback, this};
+        for (std::size_t i = 0; i < client_count; ++i)
+            clients_.push_back(std::make_unique<client>(world_, covered_, i % 2));
+        restart();
+    }
+    ~simulation() { clients_.clear(); }
+    simulation(simulation const&) = delete;
+    simulation& operator=(simulation const&) = delete;
+
+    [[nodiscard]] verdict const& judge() const { return judge_; }
+
+    /// Makes the step of that number.
+    /// @param is_told  print what is done
+    void step(std::uint64_t number, bool is_told = false) {
+        is_told_ = is_told;
+        if (is_told_) tell("step " + std::to_string(number));
+        random_source random{seed_, number + 1};
+        world_.random = &random;
+        auto& who = *clients_[random.below(clients_.size())];
+        auto const choice = random.below(1000);
+        if (choice < 300) publish_burst();
+        else if (choice < 520) run(random.below(2));
+        else if (choice < 700) let_through(who);
+        else if (choice < 860) act(who);
+        else if (choice < 980) advance(std::chrono::milliseconds{random.below(20)});
+        else if (choice < 990) quiet();
+        else if (choice < 995) server_->expire();
+        else if (choice < 999) advance(std::chrono::milliseconds{random.below(40'000)});
+        else restart();
+        if (!server_->retention_error.empty()) judge_.fail(server_->retention_error);
+    }
+
+    /// Lets everything through and everybody read; then nothing may be left.
+    void quiet() {
+        ++covered_.quiet_checks;
+        // Bounded, so that a session which never comes to rest is a failure and no hang.
+        for (int turns = 0; judge_.is_right(); ++turns) {
+            judge_.check(turns < 100'000, [] { return "the sessions do not come to rest"; });
+            bool is_quiet = true;
+            for (auto& at : server_->loops) {
+                if (!at.is_woken()) continue;
+                at.run(100);
+                is_quiet = false;
+            }
+            for (auto& each : clients_) {
+                if (!each->is_writing()) continue;
+                each->let_through(unlimited);
+                is_quiet = false;
+            }
+            if (is_quiet) break;
+        }
+        if (is_told_) tell("at rest");
+        for (auto const& each : clients_) each->check_quiet();
+        for (auto const& at : server_->loops)
+            judge_.check(at.wakes.is_idle(),
+                         [] { return "a loop sleeps, its dispatcher is not idle"; });
+    }
+
+private:
+    static constexpr std::size_t unlimited = ~std::size_t{0};
+
+    void tell(std::string const& what) const {
+        if (is_told_) std::printf("%s\n", what.c_str());
+    }
+
+    [[nodiscard]] random_source& random() { return *world_.random; }
+
+    /// The server is gone and another begins, with the same names and other epochs.
+    void restart() {
+        ++covered_.lives;
+        for (auto& each : clients_)
+            if (each->is_connected()) each->cut();
+        server_ = std::make_unique<server>(mix_bits(seed_ + lives_++), random());
+        world_.on = server_.get();
+    }
+
+    void run(std::size_t loop_index) {
+        auto& at = server_->loops[loop_index];
+        if (!at.is_woken()) return;
+        if (is_told_) tell("  loop " + std::to_string(loop_index) + " runs");
+        at.run(1 + random().below(4));
+    }
+
+    void publish_burst() {
+        for (auto more = 1 + random().below(random().one_in(10) ? 30 : 3); more > 0; --more)
+            publish();
+    }
+
+    void publish() {
+        auto const index = random().below(server::channel_count);
+        auto& to = server_->at(index);
+        auto const key = draw_key(to);
+        auto const kind = static_cast<payload_kind>(random().below(3));
+        auto size = random().below(20);
+        if (to.has_large_payloads && random().one_in(100))
+            size = random().below(random().one_in(10) ? 70'000 : 1'000);
+        std::string payload;
+        if (kind == payload_kind::json) payload = json_of(size);
+        else if (kind == payload_kind::text) payload.assign(size, 't');
+        else payload.assign(size / 3 * 3, '\0');
+        auto const offset = server_->publish(index, key, payload, kind, judge_);
+        if (is_told_)
+            tell("  event " + std::to_string(offset) + " of " + to.history.name + ", key " + key +
+                 ", " + std::to_string(payload.size()) + " bytes");
+        for (auto& each : clients_) each->note(to.history);
+    }
+
+    [[nodiscard]] std::string draw_key(served_channel const& to) {
+        if (random().below(10) < to.keyless_in_ten) return {};
+        return "k" + std::to_string(random().below(server::keys));
+    }
+
+    /// Some have several lines, which an event stream cuts.
+    [[nodiscard]] std::string json_of(std::size_t size) {
+        if (random().one_in(10)) return "[1,\n2]";
+        return '"' + std::string(size, 'j') + '"';
+    }
+
+    static void publish_during_callback(void* self) {
+        auto& me = *static_cast<simulation*>(self);
+        if (me.random().one_in(50)) me.publish();
+    }
+
+    void let_through(client& who) {
+        if (!who.is_writing()) return;
+        if (is_told_) tell("  room for the " + who.describe());
+        who.let_through(random().one_in(2) ? unlimited : random().below(2000));
+    }
+
+    void act(client& who) {
+        if (!who.is_connected()) return connect(who);
+        auto const choice = random().below(20);
+        if (is_told_) tell("  " + who.describe() + " does " + std::to_string(choice));
+        if (choice == 0) return who.cut();
+        if (choice == 1 && random().one_in(4)) return who.hang_up();
+        if (!who.takes_commands()) return;
+        auto const channel = random().below(server::channel_count);
+        if (choice < 8)
+            return who.subscribe(channel, random().one_in(2), draw_cursor(), random().one_in(20));
+        if (choice < 13) return who.unsubscribe(channel);
+        if (choice < 16) publish_by(who, channel);
+    }
+
+    void publish_by(client& who, std::size_t channel) {
+        auto const key = draw_key(server_->at(channel));
+        auto const payload = json_of(random().below(10));
+        if (!who.publish(channel, key, payload)) return;
+        server_->note(channel, key, payload, payload_kind::json);
+        for (auto& each : clients_) each->note(server_->at(channel).history);
+        who.pump();
+    }
+
+    [[nodiscard]] client::request::from draw_cursor() {
+        using from = client::request::from;
+        constexpr std::array<from, 6> cursors{from::nothing, from::now,  from::oldest,
+                                              from::seen,    from::seen, from::seen};
+        return cursors[random().below(cursors.size())];
+    }
+
+    void connect(client& who) {
+        client::request asked;
+        asked.transport = static_cast<transport_kind>(random().below(4));
+        for (std::size_t i = 0; i < server::channel_count; ++i)
+            if (random().one_in(2)) asked.channels.push_back(i);
+        if (asked.channels.empty()) asked.channels.push_back(random().below(server::channel_count));
+        asked.has_snapshot = random().one_in(2);
+        asked.cursor = draw_cursor();
+        asked.is_async = random().one_in(2);
+        if (asked.transport == transport_kind::long_poll)
+            asked.wait_seconds = 1 + random().below(10);
+        if (random().one_in(4)) asked.limit = 1 + random().below(5);
+        who.connect(asked);
+        if (is_told_) tell("  connected the " + who.describe());
+    }
+
+    /// Lets time pass, and calls those whose deadline comes.
+    void advance(std::chrono::milliseconds by) {
+        auto const until = virtual_now + by;
+        for (int calls = 0; judge_.is_right(); ++calls) {
+            judge_.check(calls < 10'000, [] { return "a deadline leads to itself"; });
+            auto const next = std::min_element(
+                clients_.begin(), clients_.end(),
+                [](auto const& a, auto const& b) { return a->wakes_at() < b->wakes_at(); });
+            if ((*next)->wakes_at() > until) break;
+            virtual_now = std::max(virtual_now, (*next)->wakes_at());
+            (*next)->pump();
+        }
+        virtual_now = until;
+        if (is_told_) tell("  " + std::to_string(by.count()) + " ms pass");
+    }
+
+    std::uint64_t seed_;
+    std::uint64_t lives_ = 0;
+    bool is_told_ = false;
+    coverage& covered_;
+    verdict judge_;
+    surroundings world_;
+    std::unique_ptr<server> server_;
+    std::vector<std::unique_ptr<client>> clients_;
+};
+
+} // namespace livetape::simulation
