@@ -1,0 +1,219 @@
+#pragma once
+
+#include <livetape/analytics/detail/decay.hpp>
+#include <livetape/analytics/detail/numbers.hpp>
+#include <livetape/analytics/event_time.hpp>
+
+#include <cmath>
+#include <cstdint>
+
+namespace livetape {
+
+/// The exponentially weighted mean and variance of values that come at any times: a value of age
+/// a weighs w = exp(-a / τ).
+///
+///     mean = Σ w_i x_i / Σ w_i        variance = Σ w_i (x_i - mean)² / Σ w_i
+///
+/// in the incremental form of West (Communications of the ACM 22, 1979) and Finch ("Incremental
+/// calculation of weighted mean and variance", 2009), with the weights of time-decayed aggregates
+/// (Cormode, Shkapenyuk, Srivastava and Xu, "Forward decay", ICDE 2009). The weights are
+/// normalised, so the first values are not dragged to zero. A value that comes late gets the weight
+/// of its age: the order of arrival does not matter. Each value weighs the same however long it
+/// stood; for a mean over time see `ema`.
+///
+/// Rounding: relative error about ε κ Σ w, ε = 2^-53, with κ as in `variance`; old errors decay
+/// too. NaN, infinities and magnitudes over 1e145 are left out. Empty: NaN. 64 bytes; mergeable.
+class ewm_variance {
+public:
+    static constexpr double magnitude_max = 1e145;
+
+    /// @param time_constant  τ; half the weight lies within the last 0.69 τ. Precondition: positive
+    explicit ewm_variance(event_time time_constant) noexcept : decay_{time_constant} {}
+
+    void add(event_time time, double value) noexcept {
+        if (!(value >= -magnitude_max && value <= magnitude_max)) [[unlikely]] {
+            ++left_out_;
+            return;
+        }
+        double weight = 1;
+        if (time >= time_ || weight_ == 0) decay_to(time);
+        else weight = decay_.factor(time_ - time);
+        weight_ += weight;
+        double const before = value - mean_;
+        double const step = before * (weight / weight_);
+        mean_ += step;
+        squares_ += weight * before * (value - mean_);
+    }
+
+    /// Precondition: the time constants are the same.
+    void merge(ewm_variance const& later) noexcept {
+        LIVETAPE_ASSERT(decay_.time_constant() == later.decay_.time_constant());
+        left_out_ += later.left_out_;
+        if (later.weight_ == 0) return;
+        if (later.time_ > time_ || weight_ == 0) decay_to(later.time_);
+        double const aging = decay_.factor(time_ - later.time_);
+        double const weight = later.weight_ * aging;
+        // What has decayed to nothing has no share in anything.
+        if (weight == 0) return;
+        double const total = weight_ + weight;
+        double const distance = later.mean_ - mean_;
+        mean_ += distance * (weight / total);
+        squares_ += later.squares_ * aging + detail::square(distance) * weight_ * (weight / total);
+        weight_ = total;
+    }
+
+    [[nodiscard]] double value() const noexcept {
+        return weight_ > 0 ? squares_ / weight_ : detail::undefined;
+    }
+    [[nodiscard]] double deviation() const noexcept { return std::sqrt(value()); }
+    [[nodiscard]] double mean() const noexcept { return weight_ > 0 ? mean_ : detail::undefined; }
+    [[nodiscard]] event_time time() const noexcept { return time_; }
+    [[nodiscard]] std::uint64_t left_out() const noexcept { return left_out_; }
+
+private:
+    void decay_to(event_time time) noexcept {
+        // Nothing decays before the first value, wherever its epoch lies.
+        double const factor = weight_ > 0 ? decay_.over(time - time_) : 0;
+        weight_ *= factor;
+        squares_ *= factor;
+        time_ = time;
+    }
+
+    detail::decay decay_;
+    event_time time_{0};
+    double weight_ = 0;
+    double mean_ = 0;
+    double squares_ = 0; // Σ w_i (x_i - mean)²
+    std::uint64_t left_out_ = 0;
+};
+
+/// The exponentially weighted mean alone; see `ewm_variance`. 56 bytes; mergeable.
+class ewma {
+public:
+    static constexpr double magnitude_max = 1e145;
+
+    /// @param time_constant  τ. Precondition: positive
+    explicit ewma(event_time time_constant) noexcept : decay_{time_constant} {}
+
+    void add(event_time time, double value) noexcept {
+        if (!(value >= -magnitude_max && value <= magnitude_max)) [[unlikely]] {
+            ++left_out_;
+            return;
+        }
+        double weight = 1;
+        if (time >= time_ || weight_ == 0) decay_to(time);
+        else weight = decay_.factor(time_ - time);
+        weight_ += weight;
+        mean_ += (value - mean_) * (weight / weight_);
+    }
+
+    /// Precondition: the time constants are the same.
+    void merge(ewma const& later) noexcept {
+        LIVETAPE_ASSERT(decay_.time_constant() == later.decay_.time_constant());
+        left_out_ += later.left_out_;
+        if (later.weight_ == 0) return;
+        if (later.time_ > time_ || weight_ == 0) decay_to(later.time_);
+        double const weight = later.weight_ * decay_.factor(time_ - later.time_);
+        if (weight == 0) return;
+        weight_ += weight;
+        mean_ += (later.mean_ - mean_) * (weight / weight_);
+    }
+
+    [[nodiscard]] double value() const noexcept { return weight_ > 0 ? mean_ : detail::undefined; }
+    [[nodiscard]] event_time time() const noexcept { return time_; }
+    [[nodiscard]] std::uint64_t left_out() const noexcept { return left_out_; }
+
+private:
+    void decay_to(event_time time) noexcept {
+        weight_ *= weight_ > 0 ? decay_.over(time - time_) : 0;
+        time_ = time;
+    }
+
+    detail::decay decay_;
+    event_time time_{0};
+    double weight_ = 0;
+    double mean_ = 0;
+    std::uint64_t left_out_ = 0;
+};
+
+/// How often something happens, per second, exponentially weighted: events, or what each adds.
+///
+///     rate(t) = Σ w_i a_i / (τ (1 - exp(-(t - t_0) / τ))),    w_i = exp(-(t - t_i) / τ)
+///
+/// where t_0 is the time of the first event: the divisor is the weight of the time that was
+/// watched, so that the start is not biased towards zero. The same weights as in `ewma`; same
+/// source. Events may come in any order. Relative error about ε Σ w. Amounts that are not finite
+/// are left out. NaN before the first event and at its very time. 64 bytes; mergeable.
+class ewma_rate {
+public:
+    /// @param time_constant  τ. Precondition: positive
+    explicit ewma_rate(event_time time_constant) noexcept : decay_{time_constant} {}
+
+    /// One event.
+    void add(event_time time) noexcept { add(time, 1); }
+
+    /// An event that counts `amount`.
+    void add(event_time time, double amount) noexcept {
+        if (!detail::is_finite(amount)) [[unlikely]] {
+            ++left_out_;
+            return;
+        }
+        double weight = 1;
+        if (!has_begun_) {
+            has_begun_ = true;
+            begin_ = time_ = time;
+        } else if (time >= time_) {
+            decay_to(time);
+        } else {
+            if (time < begin_) begin_ = time;
+            weight = decay_.factor(time_ - time);
+        }
+        amount_ += weight * amount;
+    }
+
+    /// Precondition: the time constants are the same.
+    void merge(ewma_rate const& later) noexcept {
+        LIVETAPE_ASSERT(decay_.time_constant() == later.decay_.time_constant());
+        left_out_ += later.left_out_;
+        if (!later.has_begun_) return;
+        if (!has_begun_) {
+            has_begun_ = true;
+            begin_ = later.begin_;
+            time_ = later.time_;
+        }
+        if (later.begin_ < begin_) begin_ = later.begin_;
+        if (later.time_ > time_) decay_to(later.time_);
+        amount_ += later.amount_ * decay_.factor(time_ - later.time_);
+    }
+
+    /// As of the last event.
+    [[nodiscard]] double value() const noexcept { return at(time_); }
+
+    /// As of a time; of one before the last event, as of that.
+    [[nodiscard]] double at(event_time time) const noexcept {
+        if (time < time_) time = time_;
+        if (!has_begun_ || time <= begin_) return detail::undefined;
+        double const tau = static_cast<double>(decay_.time_constant().count());
+        double const watched = static_cast<double>((time - begin_).count());
+        double const weight = to_seconds(decay_.time_constant()) * -std::expm1(-watched / tau);
+        return amount_ * decay_.factor(time - time_) / weight;
+    }
+
+    [[nodiscard]] event_time time() const noexcept { return time_; }
+    [[nodiscard]] std::uint64_t left_out() const noexcept { return left_out_; }
+
+private:
+    void decay_to(event_time time) noexcept {
+        amount_ *= decay_.over(time - time_);
+        time_ = time;
+    }
+
+    detail::decay decay_;
+    event_time begin_{0};
+    event_time time_{0};
+    double amount_ = 0;
+    std::uint64_t left_out_ = 0;
+    bool has_begun_ = false;
+};
+
+} // namespace livetape
