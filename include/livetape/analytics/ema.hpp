@@ -26,7 +26,7 @@ enum class interpolation : std::uint8_t {
 ///
 /// Rounding error: some ε of the largest value. Exact in the sense of the formula, not mergeable:
 /// two series of one signal cannot be told apart once averaged. NaN and infinities are left out,
-/// and so are samples that come after a later one; both are counted. 64 bytes.
+/// and so are samples that come after a later one; both are counted. 72 bytes.
 class ema {
 public:
     /// @param time_constant  τ. Precondition: positive

@@ -1,18 +1,19 @@
 #pragma once
 
+#include <livetape/analytics/detail/decay_factor.hpp>
 #include <livetape/analytics/event_time.hpp>
 #include <livetape/config.hpp>
 
-#include <cmath>
-
 namespace livetape::detail {
 
-/// exp(-age / time constant). Remembers the last age, since many streams have a steady beat: then
-/// there is no exponential to compute.
+/// exp(-age / time constant), correct to about |age / time constant| ε and 2 ε relative. Remembers
+/// the last age, since many streams have a steady beat: then there is no exponential to compute.
 class decay {
 public:
     /// Precondition: the time constant is positive.
-    explicit decay(event_time time_constant) noexcept : time_constant_{time_constant} {
+    explicit decay(event_time time_constant) noexcept
+        : time_constant_{time_constant}, per_nanosecond_{
+                                             -1 / static_cast<double>(time_constant.count())} {
         LIVETAPE_ASSERT(time_constant.count() > 0);
     }
 
@@ -26,14 +27,14 @@ public:
     }
 
     [[nodiscard]] double factor(event_time age) const noexcept {
-        return std::exp(-static_cast<double>(age.count()) /
-                        static_cast<double>(time_constant_.count()));
+        return decay_factor(static_cast<double>(age.count()) * per_nanosecond_);
     }
 
     [[nodiscard]] event_time time_constant() const noexcept { return time_constant_; }
 
 private:
     event_time time_constant_;
+    double per_nanosecond_;
     event_time last_age_{0};
     double last_factor_ = 1;
 };
