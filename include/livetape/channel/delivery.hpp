@@ -28,11 +28,11 @@ struct delivery_options {
     std::chrono::milliseconds interval{0};
 
     /// How many more flushes the client takes until it gives credit again; nothing is no limit.
-    std::optional<std::uint32_t> credit;
+    std::optional<std::uint32_t> credit{};
 
     /// The keys whose events are wanted, whether they exist yet or not; nothing is all of them. The
     /// empty key stands for the events that have none.
-    std::optional<std::vector<std::string>> keys;
+    std::optional<std::vector<std::string>> keys{};
 };
 
 /// What became of the events that were published in a subscription's range: those after its start
