@@ -1,5 +1,7 @@
 #pragma once
 
+#include <livetape/mix_bits.hpp>
+
 #include <cstdint>
 #include <random>
 
@@ -10,14 +12,6 @@ namespace livetape {
 [[nodiscard]] inline std::uint64_t random_seed() {
     std::random_device device;
     return (std::uint64_t{device()} << 32) ^ device();
-}
-
-/// Spreads a seed or a counter over 64 bits (the finaliser of SplitMix64).
-[[nodiscard]] constexpr std::uint64_t mix_bits(std::uint64_t value) noexcept {
-    value += 0x9e3779b97f4a7c15u;
-    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9u;
-    value = (value ^ (value >> 27)) * 0x94d049bb133111ebu;
-    return value ^ (value >> 31);
 }
 
 } // namespace livetape
