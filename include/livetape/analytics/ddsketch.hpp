@@ -32,12 +32,14 @@ struct ddsketch_options {
 /// `magnitude_min()`. That is 0 until the span of magnitudes needs more than `buckets_max` buckets;
 /// then the buckets of the smallest magnitudes, of both signs, are counted together ("collapsed"),
 /// and a quantile among them is only known to be no larger in magnitude. Quantiles 0 and 1 are
-/// exact. Zeros are exact, and subnormal numbers (below 2.3e-308) count as zeros. NaN and
-/// infinities are left out and counted.
+/// exact. Zeros are exact, and subnormal numbers (below 2.3e-308) count as zeros.
+/// NaN and infinities are left out and counted.
 ///
 /// Memory: 8 `buckets_max` bytes and the object: under 16 KiB by default. The constructor
-/// allocates, nothing else does. Mergeable: the result does not depend on the order of values or on
-/// how they were spread over sketches. Thread safety: distinct objects safe; shared objects unsafe.
+/// allocates, nothing else does.
+/// Mergeable: the result does not depend on the order of values or on how they were spread over
+/// sketches.
+/// Thread safety: distinct objects safe; shared objects unsafe.
 class ddsketch {
 public:
     explicit ddsketch(ddsketch_options options = {})
@@ -163,8 +165,8 @@ inline std::uint32_t ddsketch::make_room(side of, std::int32_t bucket) noexcept 
     return bucket < lowest_ ? 0 : static_cast<std::uint32_t>(bucket - lowest_);
 }
 
-/// The lowest bucket with which the slots up to the highest bucket of each side fit in the array;
-/// a side whose buckets all lie below it still has slot 0.
+/// The lowest bucket with which the slots up to the highest bucket of each side fit in the array; a
+/// side whose buckets all lie below it still has slot 0.
 inline std::int32_t ddsketch::lowest_that_fits(std::array<std::int32_t, 2> highest) const noexcept {
     auto const room = static_cast<std::int64_t>(counts_.size());
     std::int64_t const upper = highest[0] > highest[1] ? highest[0] : highest[1];

@@ -35,10 +35,11 @@ struct decayed_top_k_options {
 /// error ≤ N(t) / k, up to rounding (2^-53 for each addition to a counter).
 /// Time: any order. An event so late that its weight is no number any more (more than 1,000
 /// half-lives before the landmark) is left out, so a clock that jumps ahead that far silences those
-/// that do not: check times before. Weights that are not in [2^-512, 2^512] are left out. All that
-/// is left out is counted. Memory: about 64 bytes a counter, and the characters of strings. The
-/// constructor allocates; after it only a string longer than all those that its counter held before
-/// does. Mergeable, with the same bounds for the two streams together (`detail::merged_keys`).
+/// that do not: check times before. Weights that are not in [2^-512, 2^512] are left out.
+/// All that is left out is counted.
+/// Memory: 76 to 108 bytes a counter, 24 more for strings, and their characters. The constructor
+/// allocates; after it only a string longer than all those that its counter held before does.
+/// Mergeable, with the same bounds for the two streams together (`detail::merged_keys`).
 /// Thread safety: distinct objects safe; shared objects unsafe.
 template <countable_key Key>
 class decayed_top_k {

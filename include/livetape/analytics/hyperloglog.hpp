@@ -24,10 +24,11 @@ namespace livetape {
 /// there is no other estimator to switch to, and so no jump in error where such a switch would be.
 ///
 /// Error: nearly unbiased, relative standard error 1.04 / √m, 1.6 % for the default precision of
-/// 12; less below 2 m keys. Good to 2^60 keys and more. Memory: m bytes, 4 KiB by default, in the
-/// object itself; nothing is allocated. Mergeable: the union of two streams, exactly as if one
-/// sketch had seen both. Duplicates change nothing. Thread safety: distinct objects safe; shared
-/// objects unsafe.
+/// 12; less below 2 m keys. Good to 2^60 keys and more.
+/// Memory: m bytes, 4 KiB by default, in the object itself; nothing is allocated.
+/// Mergeable: the union of two streams, exactly as if one sketch had seen both. Duplicates change
+/// nothing.
+/// Thread safety: distinct objects safe; shared objects unsafe.
 template <unsigned Precision>
 requires(Precision >= 4 && Precision <= 18) class basic_hyperloglog {
 public:

@@ -45,8 +45,8 @@ public:
     reservoir_sample& operator=(reservoir_sample&&) noexcept = default;
     ~reservoir_sample() = default;
 
-    /// Offers a value. O(1), and most values beyond the first k cost one comparison: only about
-    /// k ln(n / k) of n draw random numbers.
+    /// Offers a value. O(1), and most values beyond the first k cost one comparison: only about k
+    /// ln(n / k) of n draw random numbers.
     void add(Value const& value) {
         ++count_;
         if (count_ < next_) return;

@@ -18,13 +18,13 @@ namespace livetape {
 /// least count m: its count becomes m + weight, and its error m, which is the most it may have had
 /// before.
 ///
-/// Error: with N the weight of the whole stream, count - error ≤ true count ≤ count, and error ≤
-/// N / k. Every key with a true count over N / k has a counter. A key without one has at
-/// most the least count, which `estimate` says.
-/// Memory: about 64 bytes a counter, and the characters of strings. The constructor allocates;
-/// after it only a string longer than all those that its counter held before does. Mergeable, with
-/// the same bounds for the two streams together (`detail::merged_keys`). Thread safety: distinct
-/// objects safe; shared objects unsafe.
+/// Error: with N the weight of the whole stream, count - error ≤ true count ≤ count, and error ≤ N
+/// / k. Every key with a true count over N / k has a counter. A key without one has at most the
+/// least count, which `estimate` says.
+/// Memory: 88 to 120 bytes a counter, 24 more for strings, and their characters. The constructor
+/// allocates; after it only a string longer than all those that its counter held before does.
+/// Mergeable, with the same bounds for the two streams together (`detail::merged_keys`).
+/// Thread safety: distinct objects safe; shared objects unsafe.
 ///
 /// The counters stand in ascending order of their counts, those of one count in a block that knows
 /// its two ends (an array in the place of the paper's linked stream summary). A count that grows by

@@ -12,14 +12,14 @@ namespace livetape::detail {
 /// Formula: a magnitude 2^e (1 + s) with 0 ≤ s < 1 has the level t = e + P(s), an approximation of
 /// its binary logarithm, with P(s) = 6/35 s³ - 3/5 s² + 10/7 s; its bucket is ⌊c t⌋.
 ///
-/// Proof. P(0) = 0 and P(1) = 1, so t is continuous; and (1 + s) P'(s) =
-/// (50 + 8 s - 24 s² + 18 s³) / 35 has its least value 10/7 on [0, 1] at s = 0 and s = 2/3. So t
-/// grows by at least 10/7 where ln of the magnitude grows by 1, and a bucket, which is 1/c wide in
-/// t, is at most 7/(10 c) wide in ln. From a lower edge l to an upper edge u = l γ the number 2 l u
-/// / (l + u) errs by at most (γ - 1)/(γ + 1), which is α if γ = (1 + α)/(1 - α); hence c = 0.7 / ln
-/// γ. A logarithm would need ln 2 in place of 0.7: this costs 1 % more buckets and saves the
-/// logarithm. Rounding moves an edge by less than 2^-40 in t: c is a millionth larger than the
-/// proof asks for, which outweighs that for every α that `ddsketch` allows.
+/// Proof. P(0) = 0 and P(1) = 1, so t is continuous; and (1 + s) P'(s) = (50 + 8 s - 24 s² + 18 s³)
+/// / 35 has its least value 10/7 on [0, 1] at s = 0 and s = 2/3. So t grows by at least 10/7 where
+/// ln of the magnitude grows by 1, and a bucket, which is 1/c wide in t, is at most 7/(10 c) wide
+/// in ln. From a lower edge l to an upper edge u = l γ the number 2 l u / (l + u) errs by at most
+/// (γ - 1)/(γ + 1), which is α if γ = (1 + α)/(1 - α); hence c = 0.7 / ln γ. A logarithm would need
+/// ln 2 in place of 0.7: this costs 1 % more buckets and saves the logarithm. Rounding moves an
+/// edge by less than 2^-40 in t: c is a millionth larger than the proof asks for, which outweighs
+/// that for every α that `ddsketch` allows.
 class log_buckets {
 public:
     explicit log_buckets(double relative_error) noexcept

@@ -7,8 +7,8 @@
 namespace livetape::detail {
 
 /// The pseudo-random numbers of the sampling sketches: SplitMix64, period 2^64, wholly determined
-/// by its seed, so that a replayed stream gives the same sketch on every machine. Thread safety:
-/// distinct objects safe; shared objects unsafe.
+/// by its seed, so that a replayed stream gives the same sketch on every machine.
+/// Thread safety: distinct objects safe; shared objects unsafe.
 class random_bits {
 public:
     explicit constexpr random_bits(std::uint64_t seed) noexcept : state_{mix_bits(seed)} {}

@@ -17,7 +17,7 @@ class slot_index {
 public:
     static constexpr std::uint32_t none = 0xffffffffu;
 
-    explicit slot_index(std::size_t slots) : places_(std::bit_ceil(2 * slots)) {}
+    explicit slot_index(std::size_t slots) : places_(std::bit_ceil(4 * slots)) {}
 
     /// The slot with this tag of which `is_key(slot)` is true, or `none`.
     template <class IsKey>
