@@ -13,7 +13,7 @@ struct window_result {
     event_time begin; ///< of the window, which holds begin <= time < end
     event_time end;
     Accumulator total;           ///< of its events; merges with that of the same window elsewhere
-    std::uint64_t late = 0;      ///< events among them that came after the window had closed
+    std::uint64_t late = 0;      ///< events among them that were late: see `window_counters`
     bool is_provisional = false; ///< the window is still open
     bool is_correction = false;  ///< replaces an earlier result of the same window
 

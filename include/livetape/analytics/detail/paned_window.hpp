@@ -240,6 +240,8 @@ auto paned_window<Accumulator>::add_late(std::int64_t index, std::int64_t closed
     auto* const into = pane_of(index);
     if (into == nullptr) return nullptr;
     ++into->late;
+    // Windows before that of the first event, which are still open, have an event now.
+    if (windows_end > closed_end) next_window_ = std::min(next_window_, closed_end);
     if (begin >= end) return into;
     bool const is_first = correction_begin_ == correction_end_;
     correction_begin_ = is_first ? begin : std::min(correction_begin_, begin);
