@@ -26,7 +26,16 @@ else()
     find_path(Simdjson_INCLUDE_DIR simdjson.h HINTS ${PC_SIMDJSON_INCLUDE_DIRS})
     find_library(Simdjson_LIBRARY simdjson HINTS ${PC_SIMDJSON_LIBRARY_DIRS})
     mark_as_advanced(Simdjson_INCLUDE_DIR Simdjson_LIBRARY)
-    set(Simdjson_VERSION "${PC_SIMDJSON_VERSION}")
+    # Of the header that was found; pkg-config may know of another.
+    unset(Simdjson_VERSION)
+    if(EXISTS "${Simdjson_INCLUDE_DIR}/simdjson.h")
+        file(STRINGS "${Simdjson_INCLUDE_DIR}/simdjson.h" simdjson_version
+             REGEX "^#define SIMDJSON_VERSION " LIMIT_COUNT 1)
+        if(simdjson_version MATCHES "([0-9]+\\.[0-9]+\\.[0-9]+)")
+            set(Simdjson_VERSION "${CMAKE_MATCH_1}")
+        endif()
+        unset(simdjson_version)
+    endif()
     find_package_handle_standard_args(Simdjson
         REQUIRED_VARS Simdjson_LIBRARY Simdjson_INCLUDE_DIR VERSION_VAR Simdjson_VERSION
         REASON_FAILURE_MESSAGE "install libsimdjson-dev (Debian) or set simdjson_ROOT")
