@@ -75,6 +75,14 @@ enum class error : std::uint8_t {
     already_subscribed, ///< the connection has that channel already
     not_subscribed,     ///< nothing to unsubscribe
     bad_cursor,         ///< a cursor that this library did not give out
+    bad_pattern,        ///< a pattern of channel names that is malformed
+    pattern_too_deep,   ///< a pattern with more tokens than the limit
+    too_many_patterns,  ///< patterns per connection over the limit
+    bad_rate,           ///< a rate or an interval out of range
+    too_many_keys,      ///< watched keys per subscription, or per connection, over the limit
+    key_too_long,       ///< a watched key over the limit
+    id_too_long,        ///< the id of a command, or of a published message, over the limit
+    no_presence,        ///< a channel that does not say who is on it
     bad_payload,        ///< a published payload that is not what its type says
     payload_too_large,  ///< a published payload or key over the limit
 
@@ -197,7 +205,8 @@ inline constexpr std::array<error_description, error_count> error_table{{
 
     {"bad_json", 400, 1007, protocol_violation, "send one JSON object"},
     {"bad_message", 400, 1008, protocol_violation,
-     "send an object with one of subscribe, unsubscribe, publish"},
+     "send an object with one of subscribe, unsubscribe, change, credit, stats, publish, history, "
+     "presence, naming a channel"},
     {"unsupported", 501, 1008, protocol_violation, "this server does not have that"},
     {"bad_channel_name", 400, 1008, protocol_violation,
      "channel names are dot-separated tokens of letters, digits and _-:@/, up to 255 bytes"},
@@ -208,6 +217,15 @@ inline constexpr std::array<error_description, error_count> error_table{{
     {"not_subscribed", 409, 1008, protocol_violation, "this connection does not have that channel"},
     {"bad_cursor", 400, 1008, resume_impossible,
      "a cursor is 'now', 'oldest' or one that this server gave out for these channels"},
+    {"bad_pattern", 400, 1008, protocol_violation,
+     "a pattern is a channel name in which * stands for one token and > at the end for the rest"},
+    {"pattern_too_deep", 400, 1008, limit_exceeded, "the pattern has too many tokens"},
+    {"too_many_patterns", 429, 1008, limit_exceeded, "too many patterns"},
+    {"bad_rate", 400, 1008, limit_exceeded, "the rate or the interval is out of range"},
+    {"too_many_keys", 429, 1008, limit_exceeded, "too many keys"},
+    {"key_too_long", 400, 1008, limit_exceeded, "the key is longer than this server takes"},
+    {"id_too_long", 400, 1008, limit_exceeded, "the id is longer than this server takes"},
+    {"no_presence", 404, 1008, protocol_violation, "this channel does not say who is on it"},
     {"bad_payload", 400, 1007, protocol_violation, "the payload is not what its type says"},
     {"payload_too_large", 413, 1009, limit_exceeded, "the payload or its key is over the limit"},
 

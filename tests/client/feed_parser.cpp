@@ -46,6 +46,41 @@ TEST_CASE("client/feed_parser: decodes a binary event [RFC 4648 4]") {
     CHECK(found.event.data == std::string{"\0\1\2", 3});
 }
 
+TEST_CASE("client/feed_parser: takes a binary message apart at its first line feed") {
+    std::string const head = R"({"channel":"frames","offset":7,"count":3,"key":"k"})";
+    for (auto const& bytes : {std::string{}, std::string{"\0\n\xff", 3}, std::string{"{}"}}) {
+        server_message found;
+        REQUIRE(parse_binary_server_message(head + '\n' + bytes, found) == error::none);
+        CHECK(found.what == kind::event);
+        CHECK(found.event.channel == "frames");
+        CHECK(found.event.offset == 7);
+        CHECK(found.event.count == 3);
+        CHECK(found.event.key == "k");
+        CHECK(found.event.is_binary);
+        CHECK(found.event.data == bytes);
+    }
+    for (auto const& message :
+         {std::string{}, std::string{"\n"}, head, "x" + head + "\n",
+          std::string{"{\"channel\":\"c\",\"offset\":1,\"data\":1}\nx"},
+          std::string{"{\"channel\":\"c\",\"offset\":1,\"data64\":\"\"}\nx"},
+          std::string{"{\"gap\":\"c\",\"from\":1,\"to\":2,\"reason\":\"epoch\"}\n"},
+          std::string{"{\"channel\":\"c\",\n\"offset\":1}\nx"}}) {
+        CAPTURE(message);
+        server_message found;
+        CHECK(parse_binary_server_message(message, found) == error::bad_envelope);
+    }
+}
+
+TEST_CASE("client/feed_parser: an event says how many it stands for, one unless it says more") {
+    CHECK(parsed(R"({"channel":"c","offset":9,"data":1})").event.count == 1);
+    CHECK(parsed(R"({"channel":"c","offset":9,"count":70000,"data":1})").event.count == 70000);
+    for (auto const* json : {R"({"channel":"c","offset":9,"count":0,"data":1})",
+                             R"({"channel":"c","offset":9,"count":"2","data":1})"}) {
+        server_message found;
+        CHECK(parse_server_message(json, found) == error::bad_envelope);
+    }
+}
+
 TEST_CASE("client/feed_parser: reads gaps, answers and errors") {
     auto const gap = parsed(R"({"gap":"ticks","from":100,"to":120,"reason":"retention"})");
     CHECK(gap.what == kind::gap);

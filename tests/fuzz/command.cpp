@@ -1,3 +1,4 @@
+#include <livetape/transport/command.hpp>
 #include <livetape/transport/subscription_protocol.hpp>
 #include <livetape/wire/utf8.hpp>
 

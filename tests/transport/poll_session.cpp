@@ -429,7 +429,7 @@ TEST_CASE("transport/poll_session: refusals have a status, a reason and a counte
         {"twice", request("GET", "/poll?channel=ticks,ticks"), 409, error::already_subscribed},
         {"too many", request("GET", "/poll?channel=a,b,c"), 429, error::too_many_channels},
         {"cursor", request("GET", "/poll?channel=ticks&cursor=x!y"), 400, error::bad_cursor},
-        {"mode", request("GET", "/poll?channel=ticks&mode=latest"), 501, error::unsupported},
+        {"mode", request("GET", "/poll?channel=ticks&mode=newest"), 501, error::unsupported},
     };
     for (auto const& v : table) {
         CAPTURE(v.name);

@@ -465,9 +465,9 @@ TEST_CASE("transport/sse_session: refusals have a status, a reason and a counter
          error::bad_cursor},
         {"cursor of one for two", request("GET", "/sse?channel=ticks,other&cursor=1-1"), 400,
          error::bad_cursor},
-        {"mode", request("GET", "/sse?channel=ticks&mode=latest"), 501, error::unsupported},
-        {"rate", request("GET", "/sse?channel=ticks&rate=1"), 501, error::unsupported},
-        {"keys", request("GET", "/sse?channel=ticks&keys=A"), 501, error::unsupported},
+        {"mode", request("GET", "/sse?channel=ticks&mode=newest"), 501, error::unsupported},
+        {"rate", request("GET", "/sse?channel=ticks&rate=x"), 400, error::bad_query},
+        {"interval", request("GET", "/sse?channel=ticks&rate=1&interval=1"), 400, error::bad_query},
         {"raw without name", request("GET", "/sse/raw/"), 400, error::bad_query},
         {"raw with two", request("GET", "/sse/raw/ticks?channel=other"), 400, error::bad_query},
     };

@@ -1,4 +1,5 @@
 #include <livetape/transport/client_request.hpp>
+#include <livetape/transport/command.hpp>
 #include <livetape/transport/subscription_protocol.hpp>
 #include <livetape/wire/characters.hpp>
 
@@ -82,8 +83,88 @@ TEST_CASE("transport/subscription_protocol: an id is repeated as JSON, up to its
         CHECK(read.id.empty());
     }
     command read;
-    CHECK(fail(R"({"subscribe":"a","id":"x)" + longest.substr(1) + '}', read).what ==
-          error::bad_message);
+    auto const too_long = fail(R"({"subscribe":"a","id":"x)" + longest.substr(1) + '}', read);
+    CHECK(too_long.what == error::id_too_long);
+    CHECK(too_long.detail.find("128") != std::string::npos);
+
+    std::string const name(message_id_bytes_max, 'm');
+    auto const with_id = [](std::string_view message_id) {
+        return R"({"publish":"a","data":1,"message_id":")" + std::string{message_id} + "\"}";
+    };
+    CHECK(parse(with_id(name)).message_id == name);
+    CHECK(fail(with_id(name + 'm'), read).what == error::id_too_long);
+}
+
+TEST_CASE("transport/command: reads what a client chooses about delivery, and what it takes back") {
+    auto const all = parse(R"({"subscribe":"a","mode":"latest","rate":2.5,"keys":["x","y"],)"
+                           R"("credit":3})")
+                         .delivery;
+    CHECK(all.mode == delivery_mode::latest);
+    CHECK(all.interval->count() == 400);
+    CHECK(all.is_rate);
+    CHECK(all.keys == std::vector<std::string>{"x", "y"});
+    CHECK(all.credit == 3u);
+    CHECK(parse(R"({"subscribe":"a"})").delivery.is_empty());
+
+    auto const none =
+        parse(R"({"change":"a","mode":"every","rate":null,"keys":null,"credit":null})");
+    CHECK(none.what == kind::change);
+    CHECK(none.delivery.mode == delivery_mode::every);
+    CHECK(none.delivery.interval->count() == 0);
+    CHECK(none.delivery.has_all_keys);
+    CHECK(none.delivery.has_unlimited_credit);
+    CHECK_FALSE(none.delivery.keys);
+    CHECK(parse(R"({"change":"a","interval":40})").delivery.interval->count() == 40);
+    auto const moved = parse(R"({"change":"a","add_keys":["x"],"remove_keys":["y","z"]})").delivery;
+    CHECK(moved.add_keys == std::vector<std::string>{"x"});
+    CHECK(moved.remove_keys == std::vector<std::string>{"y", "z"});
+    CHECK(parse(R"({"credit":"a","flushes":7})").flushes == 7);
+    CHECK(parse(R"({"stats":"a"})").what == kind::stats);
+    CHECK(parse(R"({"presence":"a"})").what == kind::presence);
+}
+
+TEST_CASE("transport/command: reads history queries") {
+    auto const plain = parse(R"({"history":"a"})").history;
+    CHECK_FALSE(plain.from);
+    CHECK_FALSE(plain.to);
+    CHECK_FALSE(plain.limit);
+    CHECK_FALSE(plain.is_reversed);
+    auto const full =
+        parse(R"({"history":"a","from":18446744073709551615,"to":0,"limit":9,"reverse":true})")
+            .history;
+    CHECK(full.from == UINT64_MAX);
+    CHECK(full.to == 0u);
+    CHECK(full.limit == 9u);
+    CHECK(full.is_reversed);
+}
+
+TEST_CASE("transport/command: a binary message is a publish, a line feed and the bytes") {
+    std::string const head = R"({"publish":"c","key":"k","id":1,"message_id":"m"})";
+    for (auto const& bytes : {std::string{}, std::string{"\n\0\xff", 3}, std::string{"{}"}}) {
+        command read;
+        CHECK(parse_binary_command(head + '\n' + bytes, read).what == error::none);
+        CHECK(read.what == kind::publish);
+        CHECK(read.channel == "c");
+        CHECK(read.key == "k");
+        CHECK(read.id == "1");
+        CHECK(read.message_id == "m");
+        CHECK(read.payload_is == payload_kind::binary);
+        CHECK(read.payload == bytes);
+    }
+    struct wrong {
+        std::string message;
+        error what;
+    };
+    for (auto const& v :
+         {wrong{"", error::bad_json}, wrong{"\n", error::bad_json}, wrong{head, error::bad_message},
+          wrong{"{\"subscribe\":\"c\"}\n", error::bad_message},
+          wrong{"{\"publish\":\"c\",\"data\":1}\n", error::bad_message},
+          wrong{"{\"publish\":\"c\",\"data64\":\"\"}\n", error::bad_message},
+          wrong{"{\n\"publish\":\"c\"}\n", error::bad_json}}) {
+        CAPTURE(v.message);
+        command read;
+        CHECK(parse_binary_command(v.message, read).what == v.what);
+    }
 }
 
 TEST_CASE("transport/subscription_protocol: published data is taken as it was written") {
@@ -152,11 +233,25 @@ TEST_CASE("transport/subscription_protocol: says what is wrong with a message, a
              wrong{R"({"id":1,"subscribe":"a","cursor":null})", error::bad_message, "1"},
              wrong{R"({"id":1,"subscribe":"a","snapshot":1})", error::bad_message, "1"},
              wrong{R"({"id":1,"subscribe":"a","mode":1})", error::bad_message, "1"},
-             wrong{R"({"id":1,"subscribe":"a","mode":"latest"})", error::unsupported, "1"},
-             wrong{R"({"id":1,"subscribe":"a","rate":10})", error::unsupported, "1"},
-             wrong{R"({"id":1,"subscribe":"a","keys":[]})", error::unsupported, "1"},
-             wrong{R"({"id":1,"presence":"a"})", error::unsupported, "1"},
-             wrong{R"({"id":1,"history":"a","limit":1})", error::unsupported, "1"},
+             wrong{R"({"id":1,"subscribe":"a","mode":"newest"})", error::unsupported, "1"},
+             wrong{R"({"id":1,"subscribe":"a","rate":"10"})", error::bad_message, "1"},
+             wrong{R"({"id":1,"subscribe":"a","rate":-1})", error::bad_message, "1"},
+             wrong{R"({"id":1,"subscribe":"a","rate":1,"interval":1})", error::bad_message, "1"},
+             wrong{R"({"id":1,"subscribe":"a","interval":[]})", error::bad_message, "1"},
+             wrong{R"({"id":1,"subscribe":"a","keys":"x"})", error::bad_message, "1"},
+             wrong{R"({"id":1,"subscribe":"a","keys":["x",1]})", error::bad_message, "1"},
+             wrong{R"({"id":1,"subscribe":"a","credit":-1})", error::bad_message, "1"},
+             wrong{R"({"id":1,"subscribe":"a","credit":4294967296})", error::bad_message, "1"},
+             wrong{R"({"id":1,"change":"a"})", error::bad_message, "1"},
+             wrong{R"({"id":1,"change":"a","keys":[],"add_keys":[]})", error::bad_message, "1"},
+             wrong{R"({"id":1,"change":"a","add_keys":[null]})", error::bad_message, "1"},
+             wrong{R"({"id":1,"credit":"a"})", error::bad_message, "1"},
+             wrong{R"({"id":1,"credit":"a","flushes":0})", error::bad_message, "1"},
+             wrong{R"({"id":1,"credit":5})", error::bad_message, "1"},
+             wrong{R"({"id":1,"history":"a","limit":0})", error::bad_message, "1"},
+             wrong{R"({"id":1,"history":"a","from":-1})", error::bad_message, "1"},
+             wrong{R"({"id":1,"history":"a","reverse":1})", error::bad_message, "1"},
+             wrong{R"({"id":1,"publish":"a","data":1,"message_id":1})", error::bad_message, "1"},
              wrong{R"({"id":1,"publish":"a"})", error::bad_message, "1"},
              wrong{R"({"id":1,"publish":"a","data":1,"data64":"AA=="})", error::bad_message, "1"},
              wrong{R"({"id":1,"publish":"a","data64":1})", error::bad_message, "1"},
@@ -196,6 +291,12 @@ TEST_CASE("transport/subscription_protocol: replies are built as documented, wit
           R"({"unsubscribed":"ticks","id":"x","cursor":"11-120"})");
     CHECK(built([&](auto& out) { append_published(out, "chat", "", at); }) ==
           R"({"published":"chat","offset":120,"cursor":"11-120"})");
+    CHECK(built([&](auto& out) { append_published(out, "chat", "2", at, true); }) ==
+          R"({"published":"chat","id":2,"offset":120,"cursor":"11-120","duplicate":true})");
+    CHECK(built([&](auto& out) { append_changed(out, "ticks", "2", at); }) ==
+          R"({"changed":"ticks","id":2,"from":121,"cursor":"11-120"})");
+    CHECK(built([&](auto& out) { append_subscribed(out, "a.b", "", at, false, "a.*"); }) ==
+          R"({"subscribed":"a.b","pattern":"a.*","cursor":"11-120","recovered":false})");
     CHECK(built([&](auto& out) {
               append_gap(out, "ticks", {100, 120, gap_reason::retention});
           }) == R"({"gap":"ticks","from":100,"to":120,"reason":"retention"})");
@@ -210,6 +311,49 @@ TEST_CASE("transport/subscription_protocol: replies are built as documented, wit
         CHECK(json == R"({"error":{"code":")" + std::string{known.name} + R"(","message":")" +
                           std::string{known.message} + "\"}}");
     }
+}
+
+TEST_CASE("transport/delivery_choice: what is over a limit is refused with the limit named") {
+    delivery_limits const limits{std::chrono::milliseconds{10}, std::chrono::milliseconds{1500}, 3,
+                                 5, 4};
+    struct choice {
+        char const* json;
+        error what;
+        std::string_view named;
+    };
+    for (auto const& v : {
+             choice{R"("rate":100)", error::none, ""},
+             choice{R"("rate":100.1)", error::bad_rate, "100 per second"},
+             choice{R"("rate":0.667)", error::none, ""},
+             choice{R"("rate":0.66)", error::bad_rate, "0.667"},
+             choice{R"("rate":0)", error::bad_rate, "0.667"},
+             choice{R"("rate":1e300)", error::bad_rate, "100 per second"},
+             choice{R"("interval":0)", error::none, ""},
+             choice{R"("interval":9)", error::bad_rate, "between 10 and 1500"},
+             choice{R"("interval":1500)", error::none, ""},
+             choice{R"("interval":1501)", error::bad_rate, "between 10 and 1500"},
+             choice{R"("keys":["1","2","3"])", error::none, ""},
+             choice{R"("keys":["1","2","3","4"])", error::too_many_keys, "3 keys"},
+             choice{R"("keys":["1234"])", error::none, ""},
+             choice{R"("keys":["12345"])", error::key_too_long, "4 bytes"},
+             choice{R"("add_keys":["12345"])", error::key_too_long, "4 bytes"},
+             choice{R"("add_keys":["b","c"])", error::none, ""},
+             choice{R"("add_keys":["b","c","d"])", error::too_many_keys, "3 keys"},
+             choice{R"("add_keys":["b","c","d"],"remove_keys":["a"])", error::none, ""},
+         }) {
+        CAPTURE(v.json);
+        auto const read = parse(R"({"change":"c",)" + std::string{v.json} + '}');
+        delivery_options to;
+        to.keys = std::vector<std::string>{"a"};
+        auto const refused = apply(read.delivery, limits, to, 2);
+        CHECK(refused.what == v.what);
+        CHECK(refused.detail.find(v.named) != std::string::npos);
+        CHECK(refused.detail.empty() == v.named.empty());
+    }
+    delivery_options to;
+    auto const read = parse(R"({"subscribe":"c","keys":["1","2","3"]})").delivery;
+    CHECK(apply(read, limits, to, 3).what == error::too_many_keys);
+    CHECK(apply(read, limits, to, 3).detail.find("5 keys in all") != std::string::npos);
 }
 
 TEST_CASE("transport/client_request: the query names channels, cursor and snapshot") {
@@ -255,6 +399,14 @@ TEST_CASE("transport/client_request: the query names channels, cursor and snapsh
         CHECK(read.number("channel", 5, wrong) == 5);
         CHECK(wrong.what == error::bad_query);
     }
+    {
+        subscribe_request read;
+        CHECK(parse_target("/ws?channel=a&mode=latest&rate=0.5&keys=x,y&keys=z", read) ==
+              error::none);
+        CHECK(read.delivery().mode == delivery_mode::latest);
+        CHECK(read.delivery().interval->count() == 2000);
+        CHECK(read.delivery().keys == std::vector<std::string>{"x", "y", "z"});
+    }
     struct refused {
         std::string_view target;
         error what;
@@ -262,8 +414,10 @@ TEST_CASE("transport/client_request: the query names channels, cursor and snapsh
     for (auto const& v :
          {refused{"/ws?channel=%f", error::bad_query},
           refused{"/ws?snapshot=maybe", error::bad_query},
-          refused{"/ws?mode=latest", error::unsupported}, refused{"/ws?rate=", error::unsupported},
-          refused{"/ws?keys=", error::unsupported},
+          refused{"/ws?mode=newest", error::unsupported}, refused{"/ws?rate=", error::bad_query},
+          refused{"/ws?rate=-1", error::bad_query}, refused{"/ws?rate=1e3", error::bad_query},
+          refused{"/ws?interval=1s", error::bad_query}, refused{"/ws?rate=nan", error::bad_query},
+          refused{"/ws?rate=1&interval=5", error::bad_query},
           refused{"/ws?channel=a,b,c,d", error::too_many_channels},
           refused{"/ws?channel=a,b&cursor=1-1", error::bad_cursor},
           refused{"/ws?cursor=a~1-1!b~1-1!c~1-1!d~1-1", error::bad_cursor},

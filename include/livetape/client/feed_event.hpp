@@ -15,6 +15,7 @@ namespace livetape {
 struct feed_event {
     std::string channel;
     std::uint64_t offset = 0;         ///< from 1, without holes in one life of the channel
+    std::uint64_t count = 1;          ///< published events that it stands for, itself included
     std::optional<std::string> key{}; ///< if the event has one
     std::string data{};               ///< JSON text as it was published, or the bytes if binary
     bool is_binary = false;

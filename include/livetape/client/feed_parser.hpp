@@ -48,6 +48,11 @@ namespace detail {
 /// were malformed. Thread safety: distinct objects safe; shared objects unsafe.
 class message_fields {
 public:
+    message_fields() = default;
+
+    /// @param has_bytes  whether an event's data follow the message
+    explicit message_fields(bool has_bytes) : has_bytes_{has_bytes} {}
+
     /// @return whether the message is one of the protocol
     [[nodiscard]] bool read(simdjson::ondemand::object object, server_message& out) {
         for (auto field : object) {
@@ -75,6 +80,7 @@ private:
         if (name == "offset") return value.get(event.offset) == simdjson::SUCCESS;
         if (name == "key") return read(value, event.key.emplace());
         if (name == "data") return has_data_ = true, read_raw(value, event.data);
+        if (name == "count") return value.get(event.count) == simdjson::SUCCESS;
         if (name == "data64") return read_binary(value, event);
         if (name == "cursor") return has_cursor_ = true, read(value, event.cursor);
         if (name == "from") return has_from_ = true, value.get(out.gap.from) == simdjson::SUCCESS;
@@ -132,7 +138,8 @@ private:
 
     [[nodiscard]] bool finish(server_message const& out) const {
         switch (out.what) {
-        case kind::event: return out.event.offset != 0 && has_data_;
+        case kind::event:
+            return out.event.offset != 0 && out.event.count != 0 && has_data_ != has_bytes_;
         case kind::gap: return has_from_ && has_to_ && has_reason_;
         case kind::subscribed: return has_cursor_ && has_recovered_;
         case kind::unsubscribed: return has_cursor_;
@@ -142,6 +149,7 @@ private:
         return false;
     }
 
+    bool has_bytes_ = false;
     bool has_data_ = false;
     bool has_cursor_ = false;
     bool has_from_ = false;
@@ -195,23 +203,47 @@ template <class Code>
 
 } // namespace detail
 
-/// Reads one message of a WebSocket, or the data of one event of an event stream.
-///
-/// @param out  unspecified unless the answer is error::none
-/// @return error::bad_envelope if it is not JSON, or is not what the protocol says
-[[nodiscard]] inline error parse_server_message(std::string_view json, server_message& out) {
+namespace detail {
+
+[[nodiscard]] inline bool read_server_message(std::string_view json, bool has_bytes,
+                                              server_message& out) {
     // The parsers copy what they are given, also when there is none to copy from.
-    if (json.empty()) return error::bad_envelope;
+    if (json.empty()) return false;
     simdjson::padded_string const padded{json};
     simdjson::ondemand::document document;
     simdjson::ondemand::object object;
     out = {};
-    bool const is_read =
-        detail::is_json_object(padded) &&
-        detail::feed_ondemand_parser().iterate(padded).get(document) == simdjson::SUCCESS &&
-        document.get_object().get(object) == simdjson::SUCCESS &&
-        detail::message_fields{}.read(object, out);
-    return is_read ? error::none : error::bad_envelope;
+    return is_json_object(padded) &&
+           feed_ondemand_parser().iterate(padded).get(document) == simdjson::SUCCESS &&
+           document.get_object().get(object) == simdjson::SUCCESS &&
+           message_fields{has_bytes}.read(object, out);
+}
+
+} // namespace detail
+
+/// Reads one text message of a WebSocket, or the data of one event of an event stream.
+///
+/// @param out  unspecified unless the answer is error::none
+/// @return error::bad_envelope if it is not JSON, or is not what the protocol says
+[[nodiscard]] inline error parse_server_message(std::string_view json, server_message& out) {
+    return detail::read_server_message(json, false, out) ? error::none : error::bad_envelope;
+}
+
+/// Reads one binary message of a WebSocket: an event's envelope without data, a line feed, and the
+/// bytes that were published.
+///
+/// @param out  unspecified unless the answer is error::none
+/// @return error::bad_envelope if it is anything else
+[[nodiscard]] inline error parse_binary_server_message(std::string_view message,
+                                                       server_message& out) {
+    auto const end = message.find('\n');
+    if (end == std::string_view::npos ||
+        !detail::read_server_message(message.substr(0, end), true, out) ||
+        out.what != server_message::kind::event)
+        return error::bad_envelope;
+    out.event.is_binary = true;
+    out.event.data = message.substr(end + 1);
+    return error::none;
 }
 
 /// Reads the body of a poll's answer.

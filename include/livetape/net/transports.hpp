@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <livetape/net/connection.hpp>
+#include <livetape/transport/history_session.hpp>
 #include <livetape/transport/poll_session.hpp>
 #include <livetape/transport/publish_session.hpp>
 #include <livetape/transport/session.hpp>
@@ -38,7 +39,7 @@ struct transports {
 };
 
 /// What a server offers unless it is told otherwise.
-using default_transports =
-    transports<websocket_transport, sse_transport, poll_transport, publish_transport>;
+using default_transports = transports<websocket_transport, sse_transport, poll_transport,
+                                      history_transport, publish_transport>;
 
 } // namespace livetape

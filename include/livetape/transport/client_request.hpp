@@ -14,23 +14,24 @@
 #include <livetape/channel/cursor.hpp>
 #include <livetape/channel/subscriber.hpp>
 #include <livetape/error.hpp>
+#include <livetape/transport/delivery_choice.hpp>
 #include <livetape/transport/endpoint.hpp>
+#include <livetape/transport/refusal_reason.hpp>
 #include <livetape/wire/body_framing.hpp>
 #include <livetape/wire/query.hpp>
 #include <livetape/wire/request_head.hpp>
 
 namespace livetape {
 
-/// What was refused, with a sentence that says what would be right; `none` if nothing was.
-struct refusal_reason {
-    error what = error::none;
-    std::string detail{};
-
-    [[nodiscard]] explicit operator bool() const noexcept { return what != error::none; }
-};
+/// Reads a decimal number such as `0.5`; false if the text is anything else.
+[[nodiscard]] inline bool parse_decimal(std::string_view text, double& out) noexcept {
+    auto const* const end = text.data() + text.size();
+    auto const result = std::from_chars(text.data(), end, out, std::chars_format::fixed);
+    return result.ec == std::errc{} && result.ptr == end;
+}
 
 /// The subscriptions that a request asks for in its path and query:
-/// `?channel=a&channel=b` or `?channel=a,b`, `cursor=`, `snapshot=1`.
+/// `?channel=a&channel=b` or `?channel=a,b`, `cursor=`, `snapshot=1`, `mode=latest`, `rate=10`.
 class subscribe_request {
 public:
     subscribe_request() = default;
@@ -48,6 +49,7 @@ public:
     [[nodiscard]] std::vector<std::string> const& channels() const noexcept { return channels_; }
     [[nodiscard]] cursor const& from() const noexcept { return cursor_; }
     [[nodiscard]] bool has_snapshot() const noexcept { return has_snapshot_; }
+    [[nodiscard]] delivery_choice const& delivery() const noexcept { return delivery_; }
 
     /// Another parameter as a number, `otherwise` if it is missing; a malformed one sets `wrong`.
     [[nodiscard]] std::uint32_t number(std::string_view name, std::uint32_t otherwise,
@@ -64,11 +66,13 @@ public:
 
 private:
     refusal_reason add_channels(std::string_view list, std::size_t channels_max);
+    refusal_reason read_delivery();
 
     http::query query_;
     std::vector<std::string> channels_;
     std::string cursor_text_;
     cursor cursor_;
+    delivery_choice delivery_;
     bool has_snapshot_ = false;
 };
 
@@ -188,11 +192,7 @@ inline refusal_reason subscribe_request::parse(http::request_head const& head,
         if (auto refused = add_channels(value, channels_max)) return refused;
     }
 
-    if (auto const mode = query_.get("mode"); mode && *mode != "every")
-        return {error::unsupported, "the only mode that this server offers is mode=every"};
-    for (auto const name : {"rate", "keys"})
-        if (query_.get(name))
-            return {error::unsupported, std::string{name} + " is not offered by this server"};
+    if (auto refused = read_delivery()) return refused;
     if (auto const snapshot = query_.get("snapshot")) {
         has_snapshot_ = *snapshot == "1" || *snapshot == "true";
         if (!has_snapshot_ && *snapshot != "0" && *snapshot != "false")
@@ -208,6 +208,30 @@ inline refusal_reason subscribe_request::parse(http::request_head const& head,
     if (cursor_.is_unnamed() && channels_.size() > 1)
         return {error::bad_cursor,
                 "this cursor is a single channel's, and several channels are asked for"};
+    return {};
+}
+
+inline refusal_reason subscribe_request::read_delivery() {
+    if (auto const mode = query_.get("mode"); mode && !parse_mode(*mode, delivery_))
+        return {error::unsupported, std::string{modes_offered}};
+    if (query_.get("rate") && query_.get("interval"))
+        return {error::bad_query, "give either rate or interval"};
+    for (std::string_view const name : {"rate", "interval"}) {
+        auto const text = query_.get(name);
+        double value = 0;
+        if (text &&
+            !(parse_decimal(*text, value) && set_interval(name == "rate", value, delivery_)))
+            return {error::bad_query, std::string{name} + " must be a number"};
+    }
+    for (auto const& [name, value] : query_) {
+        if (name != "keys") continue;
+        auto& keys = delivery_.keys ? *delivery_.keys : delivery_.keys.emplace();
+        for (std::string_view rest = value; !rest.empty();) {
+            auto const comma = std::min(rest.find(','), rest.size());
+            keys.emplace_back(rest.substr(0, comma));
+            rest.remove_prefix(std::min(comma + 1, rest.size()));
+        }
+    }
     return {};
 }
 

@@ -42,9 +42,9 @@ compressed_encodings::of(websocket::shared_compressor const& by) {
     using websocket::shared_compressor;
     static constexpr auto append_json = [](event_view const& event, std::string& out,
                                            void const* compressor) {
-        std::string envelope;
-        append_envelope(envelope, event);
-        detail::append_shared_frame(out, websocket::opcode::text, envelope,
+        std::string message;
+        auto const code = append_message(message, event);
+        detail::append_shared_frame(out, code, message,
                                     *static_cast<shared_compressor const*>(compressor));
     };
     static constexpr auto append_raw = [](event_view const& event, std::string& out,

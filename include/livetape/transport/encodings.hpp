@@ -16,38 +16,47 @@
 
 namespace livetape {
 
-/// Appends an event as clients see it: `{"channel":"ticks","offset":121,"key":"AAPL","data":…}`.
-/// An event that stands for several has `"count":n`. JSON payloads stand as they are, text as a
-/// JSON string, binary as base64 under `data64`. No line feed is added. O(size).
-inline void append_envelope(std::string& out, event_view const& event) {
+namespace detail {
+
+/// The fields of an envelope that are the same for every kind of payload, without the brace.
+inline void append_envelope_head(std::string& out, event_view const& event) {
     out += R"({"channel":)";
     append_json_string(out, event.channel);
     out += R"(,"offset":)";
     append_number(out, event.offset);
-    if (!event.key.empty()) {
-        out += R"(,"key":)";
-        append_json_string(out, event.key);
-    }
-    if (event.count > 1) {
-        out += R"(,"count":)";
-        append_number(out, event.count);
-    }
+    if (event.count > 1) append_number(out += R"(,"count":)", event.count);
+    if (!event.key.empty()) append_json_string(out += R"(,"key":)", event.key);
+}
+
+} // namespace detail
+
+/// Appends an event as clients see it: `{"channel":"ticks","offset":121,"key":"AAPL","data":…}`,
+/// with `"count":n` if it stands for more than one. JSON payloads stand as they are, text as a JSON
+/// string, binary as base64 under `data64`. No line feed is added. O(size).
+inline void append_envelope(std::string& out, event_view const& event) {
+    detail::append_envelope_head(out, event);
     switch (event.kind) {
-    case payload_kind::json:
-        out += R"(,"data":)";
-        out += event.payload;
-        break;
-    case payload_kind::text:
-        out += R"(,"data":)";
-        append_json_string(out, event.payload);
-        break;
+    case payload_kind::json: out.append(R"(,"data":)").append(event.payload); break;
+    case payload_kind::text: append_json_string(out += R"(,"data":)", event.payload); break;
     case payload_kind::binary:
-        out += R"(,"data64":")";
-        append_base64(out, event.payload);
+        append_base64(out += R"(,"data64":")", event.payload);
         out += '"';
         break;
     }
     out += '}';
+}
+
+/// Appends an event as a WebSocket message holds it: the envelope, or of a binary payload the
+/// envelope without data, a line feed, and the bytes. O(size).
+/// @return the opcode of the message
+inline websocket::opcode append_message(std::string& out, event_view const& event) {
+    if (event.kind != payload_kind::binary) {
+        append_envelope(out, event);
+        return websocket::opcode::text;
+    }
+    detail::append_envelope_head(out, event);
+    out.append("}\n").append(event.payload);
+    return websocket::opcode::binary;
 }
 
 /// What the envelope adds to a payload, roughly.
@@ -79,12 +88,12 @@ inline std::string position_text(event_view const& event) {
 
 } // namespace detail
 
-/// A WebSocket text frame that holds the envelope.
+/// A WebSocket frame that holds the envelope: a text frame, or a binary one for binary.
 struct websocket_json_encoder {
     static void encode(event_view const& event, std::string& out) {
         auto const begin = out.size();
-        append_envelope(out, event);
-        detail::frame_in_place(out, begin, websocket::opcode::text);
+        auto const code = append_message(out, event);
+        detail::frame_in_place(out, begin, code);
     }
     static std::size_t overhead(event_view const& event) { return envelope_overhead(event) + 4; }
 };

@@ -14,6 +14,9 @@
 
 #include <livetape/channel/hub.hpp>
 #include <livetape/error.hpp>
+#include <livetape/transport/client_identity.hpp>
+#include <livetape/transport/delivery_choice.hpp>
+#include <livetape/transport/history_query.hpp>
 #include <livetape/wire/compression.hpp>
 #include <livetape/wire/origin.hpp>
 #include <livetape/wire/request_head.hpp>
@@ -24,9 +27,10 @@ namespace livetape {
 /// What the host decides about its clients. Each is called on the shard's thread and must not
 /// block; several shards may call one at the same time.
 struct live_hooks {
-    /// Who the client of a request is: any text, kept with the session and handed to the other
-    /// hooks; nothing refuses the request with 403. Default: everybody, as "".
-    std::function<std::optional<std::string>(http::request_head const& head)> connect;
+    /// Who the client of a request is, kept with the session; the other hooks get its `id`. An
+    /// `std::optional<std::string>` will do. Nothing refuses the request with 403. Default:
+    /// everybody, as "".
+    std::function<std::optional<client_identity>(http::request_head const& head)> connect;
 
     /// Whether that client may subscribe to a channel. Default: yes.
     std::function<bool(std::string_view identity, std::string_view channel)> subscribe;
@@ -70,6 +74,13 @@ struct live_options {
 
     /// Channels on one connection: each costs about 150 bytes and a turn in every flush.
     std::size_t channels_per_session_max = 1000;
+
+    /// What a subscriber may choose about rates and keys.
+    delivery_limits delivery{};
+
+    /// What one answer to a history query holds: as many events as a poll's, and bytes that a
+    /// WebSocket client takes as one reply without being told to read its replies.
+    history_limits history{};
 
     /// A WebSocket message from a client, all fragments together, and the body of a publish.
     std::size_t message_bytes_max = std::size_t{1} << 20;
@@ -129,7 +140,7 @@ public:
     [[nodiscard]] error_counters const& errors() const noexcept { return errors_; }
 
     /// Checks origin and permission of a request; on success `identity` is who it is.
-    [[nodiscard]] error admit(http::request_head const& head, std::string& identity) const {
+    [[nodiscard]] error admit(http::request_head const& head, client_identity& identity) const {
         if (!options_.origins.allows(head)) return error::origin_refused;
         if (!options_.hooks.connect) return error::none;
         auto known = options_.hooks.connect(head);

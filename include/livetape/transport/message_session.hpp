@@ -81,7 +81,7 @@ private:
           cursors_{context.wakes}, on_message_{on_message}, on_piece_{on_piece} {}
 
     static error opening_error(live_endpoint const& endpoint, http::request_head const& head) {
-        std::string identity;
+        client_identity identity;
         return has_body(head) ? error::bad_content_length : endpoint.admit(head, identity);
     }
 

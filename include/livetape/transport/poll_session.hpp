@@ -13,6 +13,7 @@
 #include <livetape/transport/outbox.hpp>
 #include <livetape/transport/session.hpp>
 #include <livetape/transport/subscription_protocol.hpp>
+#include <livetape/wire/entity_tag.hpp>
 #include <livetape/wire/field_list.hpp>
 #include <livetape/wire/response.hpp>
 
@@ -119,7 +120,7 @@ inline poll_session::poll_session(session_context const& context, http::request_
     : endpoint_{context.endpoint}, cursors_{context.wakes}, deadline_{context.now},
       keep_alive_{http::keep_alive(head) && !has_body(head)} {
     auto const& options = endpoint_.options();
-    std::string identity;
+    client_identity identity;
     subscribe_request request;
     if (head.method() == "OPTIONS") {
         out_.lane() = endpoint_.answer_preflight(head, "GET", "Authorization, If-None-Match");
@@ -139,7 +140,7 @@ inline poll_session::poll_session(session_context const& context, http::request_
     std::uint32_t const limit = why ? 0 : request.number("limit", options.poll_events_max, why);
     if (!why && limit == 0) why = {error::bad_query, "limit must be at least 1"};
     events_max_ = std::min(limit, options.poll_events_max);
-    if (!why) why = open(request, identity, wait == 0);
+    if (!why) why = open(request, identity.id, wait == 0);
     if (why) {
         refuse(why, head);
         return;
@@ -262,17 +263,8 @@ inline bool poll_session::is_behind() const noexcept {
     return false;
 }
 
-/// RFC 9110 §13.1.2: a list of tags, compared weakly, because proxies that compress weaken them.
 inline bool poll_session::is_known_to_client(std::string_view etag) const noexcept {
-    if (!gaps_.empty()) return false;
-    for (std::string_view rest = if_none_match_; !rest.empty();) {
-        auto const comma = std::min(rest.find(','), rest.size());
-        auto tag = http::trim_whitespace(rest.substr(0, comma));
-        rest.remove_prefix(std::min(comma + 1, rest.size()));
-        if (tag.starts_with("W/")) tag.remove_prefix(2);
-        if (tag == etag || tag == "*") return true;
-    }
-    return false;
+    return gaps_.empty() && http::matches_entity_tag(if_none_match_, etag);
 }
 
 /// The cursor of everything that was answered so far.

@@ -137,7 +137,7 @@ inline publish_session::publish_session(session_context const& context,
 
 /// Everything that can be decided without the body.
 inline refusal_reason publish_session::open() {
-    std::string identity;
+    client_identity identity;
     if (auto const why = endpoint_.admit(head_, identity); why != error::none) return {why};
     auto query = http::query::parse(head_.query());
     if (!query) return {error::bad_query, "the query is not well-formed name=value pairs"};
@@ -147,7 +147,7 @@ inline refusal_reason publish_session::open() {
         return {error::bad_query, "name one channel: ?channel=NAME"};
     if (!is_utf8(query_.get("key").value_or("")))
         return {error::bad_query, "the key must be UTF-8"};
-    return check_publish(endpoint_, identity, *channel);
+    return check_publish(endpoint_, identity.id, *channel);
 }
 
 inline void publish_session::read(std::string_view& input) {

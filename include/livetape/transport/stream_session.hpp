@@ -127,7 +127,7 @@ stream_session<Format>::stream_session(session_context const& context,
                                        http::request_head const& head, std::string_view path)
     : endpoint_{context.endpoint}, cursors_{context.wakes}, last_written_{context.now}, format_{
                                                                                             path} {
-    std::string identity;
+    client_identity identity;
     subscribe_request request;
     if (head.method() == "OPTIONS") {
         out_.lane() = endpoint_.answer_preflight(head, "GET", "Authorization, Last-Event-ID");
@@ -151,7 +151,7 @@ stream_session<Format>::stream_session(session_context const& context,
         refuse(why, head);
         return;
     }
-    open(context, head, request, identity);
+    open(context, head, request, identity.id);
 }
 
 template <stream_format Format>

@@ -17,33 +17,6 @@ namespace livetape {
 /// The subprotocol's name in `Sec-WebSocket-Protocol`.
 inline constexpr std::string_view subprotocol_name = "livetape.v1.json";
 
-/// The longest `id` that a client can give a command, in bytes of JSON.
-inline constexpr std::size_t command_id_bytes_max = 128;
-
-/// A client's message in the JSON subscription protocol.
-struct command {
-    enum class kind : std::uint8_t { subscribe, unsubscribe, publish };
-
-    kind what = kind::subscribe;
-    std::string channel;
-    std::string id;     ///< as JSON, to be repeated in the reply; empty if there is none
-    std::string cursor; ///< of `subscribe`
-    bool has_snapshot = false;
-    std::string key; ///< of `publish`
-    std::string payload;
-    payload_kind payload_is = payload_kind::json;
-};
-
-/// Why a client's message was not understood; `none` with a command if it was.
-struct command_failure {
-    error what = error::none;
-    std::string detail; ///< what was wrong in it, for the person who wrote the client
-};
-
-/// Reads a client's message: a JSON object with one of `subscribe`, `unsubscribe` and `publish`.
-/// @param read  the command; on failure its `id` is still set if there was a good one
-[[nodiscard]] inline command_failure parse_command(std::string_view message, command& read);
-
 namespace detail {
 
 inline void append_id(std::string& out, std::string_view id) {
@@ -55,10 +28,13 @@ inline void append_id(std::string& out, std::string_view id) {
 } // namespace detail
 
 /// Appends `{"subscribed":"ticks","id":1,"cursor":"…","recovered":true}`.
+/// @param pattern  the one that covers the channel; empty if the client named the channel
 inline void append_subscribed(std::string& out, std::string_view channel, std::string_view id,
-                              position const& at, bool is_recovered) {
+                              position const& at, bool is_recovered,
+                              std::string_view pattern = {}) {
     out += R"({"subscribed":)";
     append_json_string(out, channel);
+    if (!pattern.empty()) append_json_string(out += R"(,"pattern":)", pattern);
     detail::append_id(out, id);
     out += R"(,"cursor":")";
     append_position(out, at);
@@ -76,14 +52,29 @@ inline void append_unsubscribed(std::string& out, std::string_view channel, std:
     out += R"("})";
 }
 
-/// Appends `{"published":"chat","id":1,"offset":12,"cursor":"…"}`.
+/// Appends `{"published":"chat","id":1,"offset":12,"cursor":"…"}`, with `"duplicate":true` if it
+/// had been published before.
 inline void append_published(std::string& out, std::string_view channel, std::string_view id,
-                             position const& at) {
+                             position const& at, bool is_duplicate = false) {
     out += R"({"published":)";
     append_json_string(out, channel);
     detail::append_id(out, id);
     out += R"(,"offset":)";
     append_number(out, at.offset);
+    out += R"(,"cursor":")";
+    append_position(out, at);
+    out += is_duplicate ? R"(","duplicate":true})" : R"("})";
+}
+
+/// Appends `{"changed":"ticks","id":1,"from":122,"cursor":"…"}`: the change holds from the event
+/// `from` on, which is the one after the cursor.
+inline void append_changed(std::string& out, std::string_view channel, std::string_view id,
+                           position const& at) {
+    out += R"({"changed":)";
+    append_json_string(out, channel);
+    detail::append_id(out, id);
+    out += R"(,"from":)";
+    append_number(out, at.offset + 1);
     out += R"(,"cursor":")";
     append_position(out, at);
     out += R"("})";
@@ -116,5 +107,3 @@ inline void append_error(std::string& out, error what, std::string_view detail,
 }
 
 } // namespace livetape
-
-#include <livetape/transport/impl/subscription_protocol.ipp>

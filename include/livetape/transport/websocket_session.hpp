@@ -1,13 +1,16 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <livetape/channel/encoding.hpp>
+#include <livetape/transport/client_identity.hpp>
 #include <livetape/transport/client_request.hpp>
+#include <livetape/transport/command.hpp>
 #include <livetape/transport/compressed_encodings.hpp>
 #include <livetape/transport/encodings.hpp>
 #include <livetape/transport/session.hpp>
@@ -55,7 +58,7 @@ public:
     void settle(write_batch& batch, std::size_t written, time_point now) {
         link_.out.settle(batch, written, now);
         has_events_in_flight_ = false;
-        if (!deferred_.empty()) obey_deferred();
+        if (seldom_ && !seldom_->deferred.empty()) obey_deferred();
     }
 
     [[nodiscard]] time_point wake(time_point now) {
@@ -77,11 +80,29 @@ private:
 
     void obey(websocket::message_reader::item const& message, time_point now);
     void obey(command const& from);
+    void defer(command&& from, std::size_t message_bytes, time_point now);
+    [[nodiscard]] bool waits_for_events(command::kind what) const noexcept;
     void obey_deferred();
     void subscribe_by_command(command const& from);
     void unsubscribe(command const& from);
     void publish(command const& from);
+    void give_history(command const& from);
     bool report_gap(subscriber::missed_events const& missed, time_point now);
+
+    /// What most connections never need: an idle one shall not hold the memory.
+    struct seldom_used {
+        std::vector<command> deferred;
+        std::size_t deferred_bytes = 0; ///< of the messages that the deferred commands came in
+    };
+
+    [[nodiscard]] seldom_used& seldom() {
+        if (!seldom_) seldom_ = std::make_unique<seldom_used>();
+        return *seldom_;
+    }
+
+    [[nodiscard]] std::string_view identity() const noexcept {
+        return identity_ ? std::string_view{identity_->id} : std::string_view{};
+    }
 
     /// Subscribes and appends the acknowledgement, and the gap if there is one.
     refusal_reason subscribe_to(std::string_view channel, start_position const& start,
@@ -101,9 +122,8 @@ private:
     websocket_link link_;
     encoding const& format_;
     subscriber cursors_;
-    std::string identity_;
-    std::vector<command> deferred_;
-    std::size_t deferred_bytes_ = 0; ///< of the messages that the deferred commands came in
+    std::unique_ptr<client_identity const> identity_; ///< null if it is nobody in particular
+    std::unique_ptr<seldom_used> seldom_;
     bool is_raw_ = false;
     bool has_events_in_flight_ = false;
 };

@@ -295,8 +295,9 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
 
     void take_message(websocket_message message) {
         server_message found;
-        if (!message.is_text() || parse_server_message(message.payload, found) != error::none)
-            return lost({.ec = error::bad_envelope, .was_reached = true});
+        auto const wrong = message.is_text() ? parse_server_message(message.payload, found)
+                                             : parse_binary_server_message(message.payload, found);
+        if (wrong != error::none) return lost({.ec = error::bad_envelope, .was_reached = true});
         opened();
         auto const command = asked.extract(found.id);
         if (found.what == server_message::kind::error) {

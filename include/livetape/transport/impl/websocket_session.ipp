@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include <livetape/transport/history_session.hpp>
+
 namespace livetape {
 
 namespace detail {
@@ -26,10 +28,10 @@ struct websocket_opening {
             refused = {error::bad_query, "a raw path takes one channel"};
             return;
         }
-        refused = check_subscribe(endpoint, identity, request.channels().front());
+        refused = check_subscribe(endpoint, identity.id, request.channels().front());
     }
 
-    std::string identity;
+    client_identity identity;
     subscribe_request request;
     refusal_reason refused;
     bool is_raw = false;
@@ -48,9 +50,11 @@ inline websocket_session::websocket_session(session_context const& context,
                                             detail::websocket_opening&& opening)
     : link_{context, head, opening.refused.what, opening.refused.detail,
             opening.is_raw ? std::span<std::string_view const>{} : detail::json_subprotocols},
-      format_{choose_format(link_, opening.is_raw)}, cursors_{context.wakes},
-      identity_{std::move(opening.identity)}, is_raw_{opening.is_raw} {
+      format_{choose_format(link_, opening.is_raw)}, cursors_{context.wakes}, is_raw_{
+                                                                                  opening.is_raw} {
     if (!link_.is_open()) return;
+    if (auto& known = opening.identity; !known.id.empty() || !known.info.empty())
+        identity_ = std::make_unique<client_identity const>(std::move(known));
     auto const& request = opening.request;
     for (auto const& channel : request.channels()) {
         auto const start =
@@ -64,25 +68,47 @@ inline websocket_session::websocket_session(session_context const& context,
 
 inline void websocket_session::obey(websocket::message_reader::item const& message,
                                     time_point now) {
-    if (message.kind != websocket::message_reader::item_kind::text)
-        return reply_error(error::bad_message, "commands are JSON text, not binary messages", {});
     command from;
-    auto const failure = parse_command(message.payload, from);
+    bool const is_text = message.kind == websocket::message_reader::item_kind::text;
+    auto const failure = is_text ? parse_command(message.payload, from)
+                                 : parse_binary_command(message.payload, from);
     if (failure.what != error::none) return reply_error(failure.what, failure.detail, from.id);
-    // What of the events in flight the client gets is known when the write ends; an unsubscription
-    // waits for it, so that its reply names the last one, and so do the commands that follow it.
-    bool const waits = from.what == command::kind::unsubscribe || !deferred_.empty();
-    if (!has_events_in_flight_ || !waits || from.what == command::kind::publish) return obey(from);
-    deferred_bytes_ += message.payload.size();
-    if (deferred_bytes_ > link_.endpoint().options().reply_bytes_max)
+    if (has_events_in_flight_ && waits_for_events(from.what)) {
+        defer(std::move(from), message.payload.size(), now);
+    } else {
+        obey(from);
+    }
+}
+
+/// What of the events in flight the client gets is known when the write ends. What ends, changes or
+/// counts a subscription waits for it, so that its reply stands exactly where it says, and so do
+/// the commands that follow it.
+inline bool websocket_session::waits_for_events(command::kind what) const noexcept {
+    switch (what) {
+    case command::kind::unsubscribe:
+    case command::kind::change:
+    case command::kind::stats: return true;
+    case command::kind::subscribe:
+    case command::kind::credit: return seldom_ && !seldom_->deferred.empty();
+    case command::kind::publish:
+    case command::kind::history:
+    case command::kind::presence: return false;
+    }
+    return false;
+}
+
+inline void websocket_session::defer(command&& from, std::size_t message_bytes, time_point now) {
+    auto& waiting = seldom();
+    waiting.deferred_bytes += message_bytes;
+    if (waiting.deferred_bytes > link_.endpoint().options().reply_bytes_max)
         return link_.close(error::control_flood, {}, now);
-    deferred_.push_back(std::move(from));
+    waiting.deferred.push_back(std::move(from));
 }
 
 inline void websocket_session::obey_deferred() {
-    for (auto const& from : std::exchange(deferred_, {}))
+    for (auto const& from : std::exchange(seldom_->deferred, {}))
         if (link_.is_open()) obey(from);
-    deferred_bytes_ = 0;
+    seldom_->deferred_bytes = 0;
 }
 
 inline void websocket_session::obey(command const& from) {
@@ -90,6 +116,11 @@ inline void websocket_session::obey(command const& from) {
     case command::kind::subscribe: return subscribe_by_command(from);
     case command::kind::unsubscribe: return unsubscribe(from);
     case command::kind::publish: return publish(from);
+    case command::kind::history: return give_history(from);
+    case command::kind::change:
+    case command::kind::credit:
+    case command::kind::stats:
+    case command::kind::presence: return reply_error(error::unsupported, {}, from.id);
     }
 }
 
@@ -106,7 +137,7 @@ inline refusal_reason websocket_session::subscribe_to(std::string_view channel,
                                                       std::string_view id) {
     opened_cursor opened;
     subscription* added = nullptr;
-    if (auto refused = subscribe(link_.endpoint(), identity_, cursors_, channel, start, format_,
+    if (auto refused = subscribe(link_.endpoint(), identity(), cursors_, channel, start, format_,
                                  opened, added))
         return refused;
     if (is_raw_) return opened.missed ? refusal_reason{error::gap} : refusal_reason{};
@@ -133,13 +164,24 @@ inline void websocket_session::unsubscribe(command const& from) {
 
 inline void websocket_session::publish(command const& from) {
     position at;
-    auto refused = check_publish(link_.endpoint(), identity_, from.channel);
+    auto refused = check_publish(link_.endpoint(), identity(), from.channel);
     if (!refused)
         refused = publish_from_client(link_.endpoint(), from.channel, from.payload,
                                       {from.key, from.payload_is}, at);
     if (refused) return reply_error(refused.what, refused.detail, from.id);
     std::string json;
     append_published(json, from.channel, from.id, at);
+    reply(json);
+}
+
+inline void websocket_session::give_history(command const& from) {
+    std::shared_ptr<channel> source;
+    if (auto const refused = find_for_history(link_.endpoint(), identity(), from.channel, source))
+        return reply_error(refused.what, refused.detail, from.id);
+    std::string json;
+    append_history(json, *source,
+                   read_history(*source, from.history, link_.endpoint().options().history),
+                   from.id);
     reply(json);
 }
 
