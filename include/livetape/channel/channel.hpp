@@ -3,6 +3,7 @@
 #include <livetape/channel/cursor.hpp>
 #include <livetape/channel/delivery.hpp>
 #include <livetape/channel/key_index.hpp>
+#include <livetape/channel/key_set.hpp>
 #include <livetape/channel/log.hpp>
 #include <livetape/channel/newest_events.hpp>
 #include <livetape/channel/signal.hpp>
@@ -11,10 +12,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -212,6 +215,41 @@ public:
     [[nodiscard]] segment_ref copy(std::span<wanted_event> wanted, std::size_t events_max,
                                    std::size_t bytes_max) const;
 
+    /// What a look at a key set found.
+    struct watched_events {
+        std::uint64_t upto = 0;      ///< the newest offset at that instant
+        std::uint64_t arrived = 0;   ///< events of the keys that wait now and did not before
+        std::uint64_t dropped = 0;   ///< events that wait no more and are not handed out
+        segment_ref events;          ///< the first that wait, in order; null if there are none
+        std::uint64_t lost_upto = 0; ///< not 0 if the next one that waits is gone
+    };
+
+    /// Looks which keys of a set have events that wait. O(keys).
+    watched_events look(key_set& watched) const {
+        std::lock_guard const lock{mutex_};
+        return examine(watched);
+    }
+
+    /// The same, and takes the first of them: at most so many and so many bytes, but at least one.
+    /// One that neither the log nor the index of keys has any more is dropped only if nothing else
+    /// is taken and `drops_lost`. O(keys), and the events taken.
+    struct take_options {
+        std::size_t events_max;
+        std::size_t bytes_max;
+        bool drops_lost;
+    };
+    watched_events take(key_set& watched, take_options const& options) const;
+
+    /// Adds keys to a set, whether they have events yet or not. Of a key that is new there, nothing
+    /// waits but its newest event if that is to be shown. O(keys) each.
+    watched_events watch(key_set& watched, std::span<std::string const> keys, bool shows_newest);
+
+    /// Takes keys out of a set and drops what waits of them. O(keys) each.
+    watched_events unwatch(key_set& watched, std::span<std::string const> keys) noexcept;
+
+    /// Takes all keys out.
+    void unwatch(key_set& watched) noexcept;
+
     /// Adds a signal that each publish raises; it must be removed before it is destroyed.
     void add_listener(signal& listener) {
         std::lock_guard const lock{mutex_};
@@ -242,6 +280,7 @@ public:
 private:
     [[nodiscard]] segment_ref snapshot();
     [[nodiscard]] event_view find_event(std::string_view key, std::uint64_t offset) const noexcept;
+    watched_events examine(key_set& watched) const noexcept;
     [[nodiscard]] held_events hold(std::uint64_t after, std::uint64_t upto) const;
     void open_at_snapshot(opened_cursor& opened, std::uint64_t after);
 
@@ -330,10 +369,14 @@ inline segment_ref channel::snapshot() {
     snapshot_cache_ = segment_ref{new segment{log_.shared_identity(), events.front().offset,
                                               static_cast<std::uint32_t>(events.size()), bytes,
                                               segment_role::newest}};
-    for (auto const& event : events) snapshot_cache_->append(event);
+    for (auto& event : events) {
+        event.count = 0; // who begins with a snapshot reads what comes after it
+        snapshot_cache_->append(event);
+    }
     return snapshot_cache_;
 }
 
 } // namespace livetape
 
 #include <livetape/channel/impl/conflate.ipp>
+#include <livetape/channel/impl/key_set.ipp>

@@ -37,14 +37,17 @@ public:
         events_.move_to_back(which);
     }
 
-    /// Gives back an event that is older than all others. O(1).
+    /// Gives back an event that was taken; mostly it is older than all others, and then it is O(1).
     void put_back(std::string_view key, pending const& older) {
         auto const known = events_.size();
         auto& which = events_.find_or_add(key);
         which.value.count += older.count;
         if (events_.size() == known) return;
         which.value.offset = older.offset;
-        events_.move_to_front(which);
+        auto* next = events_.front();
+        while (next != nullptr && next->value.offset < older.offset) next = next->next();
+        if (next == nullptr) events_.move_to_back(which);
+        else events_.insert_before(*next, which);
     }
 
     void erase(node& which) noexcept { events_.erase(which); }

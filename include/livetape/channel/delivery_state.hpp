@@ -2,6 +2,7 @@
 
 #include <livetape/channel/conflating_queue.hpp>
 #include <livetape/channel/delivery.hpp>
+#include <livetape/channel/key_set.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -28,7 +29,19 @@ struct delivery_state {
     /// In `latest` mode: what was handed out once and was not sent; null if nothing is.
     std::unique_ptr<conflating_queue> queue;
 
+    /// The keys that are wanted; null if all are.
+    std::unique_ptr<key_set> keys;
+
+    /// The events before it were handed out, or wait in `snapshot_`, under another mode: a cursor
+    /// does not go back to them.
+    std::uint64_t floor_offset = 0;
+
     [[nodiscard]] bool has_queue() const noexcept { return queue && !queue->empty(); }
+
+    /// Whether events wait that the cursor has passed.
+    [[nodiscard]] bool has_waiting() const noexcept {
+        return has_queue() || (keys && keys->has_pending());
+    }
 };
 
 } // namespace livetape

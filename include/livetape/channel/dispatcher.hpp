@@ -64,6 +64,13 @@ public:
     /// O(subscriptions).
     [[nodiscard]] inline std::optional<std::uint64_t> slowest_offset(channel& of) const noexcept;
 
+    /// What became of a channel's events in all subscriptions that this thread has had since the
+    /// first of those that it has now.
+    [[nodiscard]] delivery_counters totals(channel& of) const noexcept {
+        auto const feed = feeds_.find(&of);
+        return feed == feeds_.end() ? delivery_counters{} : feed->second->totals;
+    }
+
     /// This thread's feed of a channel, made with its first subscription here.
     [[nodiscard]] channel_feed& feed(std::shared_ptr<channel> const& source) {
         auto& slot = feeds_[source.get()];

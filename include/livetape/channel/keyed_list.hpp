@@ -82,13 +82,12 @@ public:
         ++listed_;
     }
 
-    /// Puts a node at the beginning, from wherever it is. O(1).
-    void move_to_front(node& which) noexcept {
-        if (first_ == &which) return;
-        park(which);
-        which.next_ = first_;
-        (first_ == nullptr ? last_ : first_->previous_) = &which;
-        first_ = &which;
+    /// Puts a parked node before one that is listed. O(1).
+    void insert_before(node& position, node& which) noexcept {
+        which.next_ = &position;
+        which.previous_ = position.previous_;
+        (position.previous_ == nullptr ? first_ : position.previous_->next_) = &which;
+        position.previous_ = &which;
         which.is_listed_ = true;
         ++listed_;
     }

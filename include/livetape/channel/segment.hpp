@@ -189,12 +189,14 @@ public:
         std::string_view const all{bytes_.get() + r.position,
                                    std::size_t{r.key_bytes} + r.payload_bytes};
         return {identity_->name,         identity_->epoch, r.offset, all.substr(0, r.key_bytes),
-                all.substr(r.key_bytes), r.kind,           r.time,   r.count};
+                all.substr(r.key_bytes), r.kind,           r.time,   std::max(r.count, 1u)};
     }
 
     [[nodiscard]] std::uint64_t offset_at(std::uint32_t index) const noexcept {
         return records_[index].offset;
     }
+    /// How many events of a subscription's range the event stands for; 0 if it precedes every range
+    /// that it can be read in.
     [[nodiscard]] std::uint32_t count_at(std::uint32_t index) const noexcept {
         return records_[index].count;
     }

@@ -12,6 +12,8 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -67,8 +69,21 @@ public:
     /// - to `latest`: what is pending and what comes conflates from here on;
     /// - to `every`: what is pending is still handed out conflated, as it is now, and every event
     ///   that is published later follows;
-    /// - a rate: what is pending is handed out at the next tick, or at once without one.
+    /// - to a key set: what is pending of other keys is dropped; if there was a key set, the newest
+    ///   event of each key that is new is due at once, as with `add_keys`;
+    /// - to a rate: what comes waits for the next tick, and so does what was not looked at yet.
+    ///
+    /// A reader of `every` event judges by its keys what it reads: a change of them holds for all
+    /// that it has not read. In `latest` mode it holds for all that is published later.
     void change(subscription& which, delivery_options const& delivery);
+
+    /// Adds keys to a key set; the newest event of each that is new there is due at once. Does
+    /// nothing if all keys are wanted. O(keys) each.
+    void add_keys(subscription& which, std::span<std::string const> keys);
+
+    /// Takes keys out of a key set, with what is pending of them. Does nothing if all keys are
+    /// wanted. O(keys) each.
+    void remove_keys(subscription& which, std::span<std::string const> keys);
 
     /// Lets the client have so many more flushes; nothing changes without a limit of credit.
     void give_credit(subscription& which, std::uint32_t flushes);
@@ -151,6 +166,17 @@ private:
                  std::uint64_t upto);
     step take_queue(subscription& from, write_batch& batch, missed_events& missed,
                     std::uint32_t events_max);
+    step take_watched(subscription& from, write_batch& batch, missed_events& missed,
+                      std::uint32_t events_max);
+    step take_filtered(subscription& from, write_batch& batch, missed_events& missed,
+                       std::uint32_t events_max);
+    static step report_gap(subscription& from, write_batch const& batch, missed_events& missed,
+                           std::uint64_t first_kept);
+    [[nodiscard]] conflated_events conflate(channel_feed& feed, std::uint64_t after,
+                                            std::uint64_t upto) {
+        dispatcher_->note_conflated(feed);
+        return feed.conflate(after, upto);
+    }
     [[nodiscard]] bool goes_on(subscription const& from) const noexcept;
     [[nodiscard]] std::uint64_t end_of_read(subscription const& from) const noexcept;
     static void take_snapshot(subscription& from, write_batch& batch, std::uint32_t events_max);
@@ -178,5 +204,6 @@ private:
 } // namespace livetape
 
 #include <livetape/channel/impl/dispatcher.ipp>
+#include <livetape/channel/impl/key_set_delivery.ipp>
 #include <livetape/channel/impl/subscriber.ipp>
 #include <livetape/channel/impl/subscription.ipp>

@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <string>
 
 namespace livetape {
 
@@ -48,13 +50,14 @@ public:
         auto next = next_offset_;
         if (snapshot_) next = snapshot_->offset_at(snapshot_index_);
         else if (state_ && state_->has_queue()) next = state_->queue->front()->value.offset;
+        else if (state_ && state_->has_waiting()) next = state_->keys->first_pending;
         return {source().epoch(), next - 1};
     }
 
     /// Whether there is something to hand out, now or when its rate and credit let it go.
     [[nodiscard]] bool is_behind() const noexcept {
         return snapshot_ || next_offset_ <= source().last_offset() ||
-               (state_ && state_->has_queue());
+               (state_ && state_->has_waiting());
     }
 
     void retain() noexcept { ++references_; }
@@ -69,7 +72,7 @@ private:
 
     /// Whether there is something to hand out now, as far as the rate goes.
     [[nodiscard]] bool has_more() const noexcept {
-        return snapshot_ || next_offset_ <= limit() || (state_ && state_->has_queue());
+        return snapshot_ || next_offset_ <= limit() || (state_ && state_->has_waiting());
     }
     [[nodiscard]] bool has_credit() const noexcept {
         return !state_ || !state_->has_credit_limit || state_->credit > 0;
@@ -92,12 +95,8 @@ private:
                     bool is_new_flush) noexcept;
     void note_given_back(segment const& holder, std::uint32_t begin, std::uint32_t end) noexcept;
     void count(delivery_counters const& more) noexcept;
+    void count_back(delivery_counters const& back) noexcept;
 
-    /// Events of the subscription's range that the event at `index` stands for: none if it was in a
-    /// snapshot.
-    [[nodiscard]] std::uint32_t counted(segment const& holder, std::uint32_t index) const noexcept {
-        return holder.offset_at(index) < first_live_offset_ ? 0 : holder.count_at(index);
-    }
     [[nodiscard]] delivery_counters counted(segment const& holder, std::uint32_t begin,
                                             std::uint32_t end) const noexcept;
 
@@ -112,6 +111,25 @@ private:
 
     /// Moves what is left of a conflated run into the queue, because newer events have come.
     void queue_snapshot();
+
+    /// Finds out whether a key set has something to hand out; steps over what it does not want.
+    void look();
+    void note_look(channel::watched_events const& seen) noexcept;
+    void skip_unwanted();
+
+    void enter_keys(std::span<std::string const> keys);
+    void leave_keys();
+    void wait_for(segment const& events, std::uint32_t begin, std::uint32_t end, key_set& watched);
+    void add_keys(std::span<std::string const> keys);
+    void remove_keys(std::span<std::string const> keys);
+    void change_keys(std::span<std::string const> keys);
+    void drop_unwanted_from_snapshot();
+
+    /// Puts the wanted ones of two runs together, of which one or both may be null, as what is
+    /// handed out before the log.
+    template <class Wanted>
+    void join_snapshot(segment_ref const& first, std::uint32_t first_begin, std::uint32_t first_end,
+                       segment_ref const& second, std::uint32_t second_begin, Wanted&& wanted);
 
     /// Takes over newer events: they take the place of those of their key that still wait.
     void absorb(conflated_events const& newer);

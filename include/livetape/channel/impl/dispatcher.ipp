@@ -52,7 +52,8 @@ inline void dispatcher::take_signals(time_point now) {
         // Who has subscribed after the publish has the event already, and must not be called for
         // it.
         feed.subscriptions.for_each([](subscription& s) {
-            if (s.is_behind() && s.has_credit()) s.owner_->mark_due(s);
+            if (s.state_) s.look();
+            if (s.is_open()) s.owner_->mark_due(s);
         });
         for (auto const& group : feed.groups) group->flushed_by().arm(*group, now);
     }
@@ -73,6 +74,7 @@ inline void dispatcher::tick(time_point now) {
             group->flushed_upto = upto;
             group->members.for_each([upto](subscription& s) {
                 s.state_->flush_upto = upto;
+                s.look();
                 if (s.is_open()) s.owner_->mark_due(s);
             });
         }

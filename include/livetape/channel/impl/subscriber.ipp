@@ -16,18 +16,38 @@ inline subscription& subscriber::add(std::shared_ptr<channel> const& source, enc
     dispatcher_->join(added, delivery.interval);
     opened = source->open_cursor(start, delivery.mode);
     added.open(opened);
+    if (delivery.keys) added.enter_keys(*delivery.keys);
+    added.look();
     if (added.is_open()) mark_due(added);
     return added;
 }
 
 inline void subscriber::change(subscription& which, delivery_options const& delivery) {
     dispatcher_->leave(which);
-    if (which.mode_ == delivery_mode::latest && delivery.mode == delivery_mode::every)
-        which.leave_latest();
+    bool const had_keys = which.state_ && which.state_->keys;
+    bool const was_latest = which.mode_ == delivery_mode::latest;
+    bool const keeps_keys = had_keys && delivery.keys && which.mode_ == delivery.mode;
+    if (had_keys && !keeps_keys) which.leave_keys();
+    if (was_latest && delivery.mode == delivery_mode::every) which.leave_latest();
     which.choose(delivery);
+    if (!was_latest && delivery.mode == delivery_mode::latest && which.snapshot_)
+        which.queue_snapshot();
     dispatcher_->join(which, delivery.interval);
+    if (keeps_keys) which.change_keys(*delivery.keys);
+    else if (delivery.keys) which.enter_keys(*delivery.keys);
     if (which.state_) which.state_->flush_upto = which.next_offset_ - 1;
     schedule(which);
+}
+
+inline void subscriber::add_keys(subscription& which, std::span<std::string const> keys) {
+    if (!which.state_ || !which.state_->keys) return;
+    which.add_keys(keys);
+    schedule(which);
+}
+
+inline void subscriber::remove_keys(subscription& which, std::span<std::string const> keys) {
+    if (!which.state_ || !which.state_->keys) return;
+    which.remove_keys(keys);
 }
 
 inline void subscriber::give_credit(subscription& which, std::uint32_t flushes) {
@@ -38,6 +58,7 @@ inline void subscriber::give_credit(subscription& which, std::uint32_t flushes) 
 }
 
 inline void subscriber::schedule(subscription& which) {
+    which.look();
     if (which.is_open()) mark_due(which);
     else if (which.is_behind() && which.has_credit()) which.feed_->rouse();
 }
@@ -45,6 +66,7 @@ inline void subscriber::schedule(subscription& which) {
 inline void subscriber::remove(subscription& which) {
     if (which.is_due_) unlink_due(which);
     dispatcher_->leave(which);
+    if (which.state_ && which.state_->keys) which.source().unwatch(*which.state_->keys);
     dispatcher_->drop_if_unused(*std::exchange(which.feed_, nullptr));
     for (auto& s : subscriptions_) {
         if (s.get() != &which) continue;
@@ -85,8 +107,13 @@ inline subscriber::taken subscriber::take(write_batch& batch, missed_events& mis
 
 inline subscriber::step subscriber::take_from(subscription& from, write_batch& batch,
                                               missed_events& missed, std::uint32_t events_max) {
-    if (from.mode_ == delivery_mode::latest) return take_latest(from, batch, missed, events_max);
-    if (!from.snapshot_) return take_log(from, batch, missed, events_max);
+    bool const has_keys = from.state_ && from.state_->keys;
+    if (from.mode_ == delivery_mode::latest)
+        return has_keys ? take_watched(from, batch, missed, events_max)
+                        : take_latest(from, batch, missed, events_max);
+    if (!from.snapshot_)
+        return has_keys ? take_filtered(from, batch, missed, events_max)
+                        : take_log(from, batch, missed, events_max);
     take_snapshot(from, batch, events_max);
     return step::run;
 }
@@ -97,15 +124,7 @@ inline subscriber::step subscriber::take_log(subscription& from, write_batch& ba
     if (from.next_offset_ > limit) return step::none;
     std::uint64_t first_kept = 0;
     auto const& holder = from.feed_->locate(from.next_offset_, first_kept);
-    if (!holder) {
-        // Runs in the batch may yet be given back, and the gap would then begin earlier.
-        if (!batch.empty()) return step::wait;
-        missed = {&from, {from.next_offset_, first_kept - 1, gap_reason::retention}};
-        from.state().counters.skipped += first_kept - from.next_offset_;
-        from.feed_->totals.skipped += first_kept - from.next_offset_;
-        from.next_offset_ = first_kept;
-        return step::gap;
-    }
+    if (!holder) return report_gap(from, batch, missed, first_kept);
     auto const index = static_cast<std::uint32_t>(from.next_offset_ - holder->first_offset());
     auto const& area = holder->encoded(*from.format_, index);
     auto available = std::min(area.end_index() - index, events_max);
@@ -114,6 +133,83 @@ inline subscriber::step subscriber::take_log(subscription& from, write_batch& ba
     auto const end = area.fit(index, index + available, batch.bytes_left());
     hand_out(from, batch, holder, area, index, end);
     from.next_offset_ = holder->first_offset() + end;
+    return step::run;
+}
+
+/// The cursor goes on at the first event that is kept. Runs in the batch may yet be given back, and
+/// the gap would then begin earlier, so it waits until the batch is empty.
+inline subscriber::step subscriber::report_gap(subscription& from, write_batch const& batch,
+                                               missed_events& missed, std::uint64_t first_kept) {
+    if (!batch.empty()) return step::wait;
+    missed = {&from, {from.next_offset_, first_kept - 1, gap_reason::retention}};
+    from.state();
+    from.count({0, 0, first_kept - from.next_offset_, 0});
+    from.next_offset_ = first_kept;
+    return step::gap;
+}
+
+/// Copies the wanted events of the log that fit into the batch.
+inline subscriber::step subscriber::take_filtered(subscription& from, write_batch& batch,
+                                                  missed_events& missed, std::uint32_t events_max) {
+    auto& wanted = *from.state_->keys;
+    auto const limit = from.limit();
+    from.skip_unwanted();
+    if (from.next_offset_ > limit) return step::none;
+    std::vector<event_view> events;
+    std::vector<segment_ref> holders;
+    std::size_t bytes = 0;
+    bool is_full = false;
+    auto const first = from.next_offset_;
+    for (auto next = first; next <= limit && !is_full;) {
+        std::uint64_t first_kept = 0;
+        auto const& holder = from.feed_->locate(next, first_kept);
+        if (!holder && holders.empty()) return report_gap(from, batch, missed, first_kept);
+        if (!holder) break;
+        holders.push_back(holder);
+        auto const end = std::min(holder->end_offset(), limit + 1);
+        for (; next < end && !is_full; ++next) {
+            auto const event =
+                holder->at(static_cast<std::uint32_t>(next - holder->first_offset()));
+            if (!wanted.has(event.key)) continue;
+            auto const more = event.key.size() + event.payload.size();
+            is_full = events.size() == events_max ||
+                      (!events.empty() && bytes + more > batch.bytes_left());
+            if (is_full) break;
+            bytes += more;
+            events.push_back(event);
+        }
+    }
+    segment_ref const run{new segment{holders.front()->identity(), first,
+                                      static_cast<std::uint32_t>(events.size()), bytes,
+                                      segment_role::filtered}};
+    for (auto const& event : events) run->append(event);
+    auto const& area = run->encoded(*from.format_, 0);
+    auto const end = area.fit(0, run->count(), batch.bytes_left());
+    hand_out(from, batch, run, area, 0, end);
+    from.next_offset_ = run->offset_at(end - 1) + 1;
+    from.count({0, 0, 0, from.next_offset_ - first - end});
+    return step::run;
+}
+
+/// Takes the newest events of the watched keys that wait.
+inline subscriber::step subscriber::take_watched(subscription& from, write_batch& batch,
+                                                 missed_events& missed, std::uint32_t events_max) {
+    if (!from.has_more()) return step::none;
+    auto& watched = *from.state_->keys;
+    auto const seen = from.source().take(watched, {events_max, batch.bytes_left(), batch.empty()});
+    from.note_look(seen);
+    if (seen.lost_upto > 0 && !seen.events) {
+        if (!batch.empty()) return step::wait;
+        from.count({0, 0, seen.dropped, 0});
+        missed = {&from, {seen.lost_upto, seen.lost_upto, gap_reason::retention}};
+        return step::gap;
+    }
+    if (!seen.events) return step::none;
+    auto const& events = *seen.events;
+    auto const& area = seen.events->encoded(*from.format_, 0);
+    auto const end = area.fit(0, events.count(), batch.bytes_left());
+    hand_out(from, batch, seen.events, area, 0, end);
+    from.wait_for(events, end, events.count(), watched);
     return step::run;
 }
 
@@ -154,7 +250,7 @@ inline bool subscriber::goes_on(subscription const& from) const noexcept {
     bool const reads_together = dispatcher_->is_running_ && from.mode_ == delivery_mode::latest &&
                                 from.state_->group == nullptr;
     if (!reads_together) return from.has_more();
-    return from.snapshot_ || from.state_->has_queue() ||
+    return from.snapshot_ || from.state_->has_waiting() ||
            from.next_offset_ <= from.feed_->taken_upto();
 }
 
@@ -172,8 +268,7 @@ inline std::uint64_t subscriber::end_of_read(subscription const& from) const noe
 inline subscriber::step subscriber::refresh(subscription& from, write_batch const& batch,
                                             missed_events& missed, std::uint64_t upto) {
     auto const after = from.next_offset_ - 1;
-    dispatcher_->note_conflated(*from.feed_);
-    auto const newer = from.feed_->conflate(after, upto);
+    auto const newer = conflate(*from.feed_, after, upto);
     if (newer.lost_upto > 0 && !batch.empty()) return step::wait;
     from.absorb(newer);
     if (newer.lost_upto == 0) return step::none;
@@ -189,7 +284,7 @@ inline subscriber::step subscriber::take_queue(subscription& from, write_batch& 
     std::vector<conflating_queue::node*> nodes;
     for (auto* each = queue.front(); each != nullptr && wanted.size() < events_at_once;
          each = each->next()) {
-        wanted.push_back({each->key, each->value.offset, std::max(each->value.count, 1u)});
+        wanted.push_back({each->key, each->value.offset, each->value.count});
         nodes.push_back(each);
     }
     auto const events = from.source().copy(wanted, events_max, batch.bytes_left());

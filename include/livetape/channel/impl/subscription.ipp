@@ -18,6 +18,10 @@ inline delivery_options subscription::delivery() const {
     if (!state_) return chosen;
     if (state_->group != nullptr) chosen.interval = state_->group->flushed_by().interval();
     if (state_->has_credit_limit) chosen.credit = state_->credit;
+    if (state_->keys) {
+        auto& keys = chosen.keys.emplace();
+        for (auto const& each : state_->keys->keys) keys.push_back(each.place->key);
+    }
     return chosen;
 }
 
@@ -48,7 +52,7 @@ inline delivery_counters subscription::counted(segment const& holder, std::uint3
     if (holder.role() != segment_role::newest) return {end - begin, 0, 0, 0};
     delivery_counters result;
     for (auto index = begin; index < end; ++index) {
-        auto const events = counted(holder, index);
+        auto const events = holder.count_at(index);
         if (events == 0) continue;
         ++result.delivered;
         result.conflated += events - 1;
@@ -64,11 +68,15 @@ inline void subscription::note_taken(segment const& holder, std::uint32_t begin,
 
 inline void subscription::note_given_back(segment const& holder, std::uint32_t begin,
                                           std::uint32_t end) noexcept {
-    auto const back = counted(holder, begin, end);
+    count_back(counted(holder, begin, end));
+}
+
+inline void subscription::count_back(delivery_counters const& back) noexcept {
     for (auto* const counters : {state_ ? &state_->counters : nullptr, &feed_->totals}) {
         if (counters == nullptr) continue;
         counters->delivered -= back.delivered;
         counters->conflated -= back.conflated;
+        counters->filtered -= back.filtered;
     }
 }
 
@@ -80,11 +88,13 @@ inline void subscription::rewind(segment_ref const& unsent, std::uint32_t begin,
                                  std::uint32_t end) {
     if (feed_ == nullptr || begin == end) return;
     note_given_back(*unsent, begin, end);
-    if (mode_ == delivery_mode::latest) {
+    if (mode_ == delivery_mode::every) {
+        rewind_every(unsent, begin, end);
+    } else if (state_->keys) {
+        wait_for(*unsent, begin, end, *state_->keys);
+    } else {
         if (snapshot_) queue_snapshot();
         put_back_latest(*unsent, begin, end);
-    } else {
-        rewind_every(unsent, begin, end);
     }
     owner_->schedule(*this);
 }
@@ -92,8 +102,11 @@ inline void subscription::rewind(segment_ref const& unsent, std::uint32_t begin,
 inline void subscription::rewind_every(segment_ref const& unsent, std::uint32_t begin,
                                        std::uint32_t end) {
     auto const& events = *unsent;
-    if (events.role() == segment_role::log && events.first_offset() + end == next_offset_) {
-        next_offset_ = events.first_offset() + begin;
+    auto const first = events.offset_at(begin);
+    if (events.role() != segment_role::newest && (!state_ || first >= state_->floor_offset)) {
+        // What lies between and was not handed out was stepped over, and will be again.
+        if (state_) count_back({0, 0, 0, next_offset_ - first - (end - begin)});
+        next_offset_ = first;
         return;
     }
     bool const continues = snapshot_ ? snapshot_.get() == unsent.get() && snapshot_index_ == end
@@ -104,22 +117,40 @@ inline void subscription::rewind_every(segment_ref const& unsent, std::uint32_t 
         return;
     }
     // The mode was changed while these were on their way: they come before what is pending now.
-    auto const rest = snapshot_ ? snapshot_->count() : 0;
-    auto const for_each = [&](auto&& f) {
-        for (auto i = begin; i < end; ++i) f(events.at(i));
-        for (auto i = snapshot_index_; i < rest; ++i) f(snapshot_->at(i));
-    };
-    std::uint32_t count = 0;
+    join_snapshot(unsent, begin, end, snapshot_, snapshot_index_,
+                  [](event_view const&) { return true; });
+}
+
+template <class Wanted>
+void subscription::join_snapshot(segment_ref const& first, std::uint32_t first_begin,
+                                 std::uint32_t first_end, segment_ref const& second,
+                                 std::uint32_t second_begin, Wanted&& wanted) {
+    std::vector<event_view> events;
     std::size_t bytes = 0;
-    for_each([&](event_view const& event) {
-        ++count;
-        bytes += event.key.size() + event.payload.size();
-    });
-    segment_ref joined{new segment{events.identity(), events.offset_at(begin), count, bytes,
-                                   segment_role::newest}};
-    for_each([&](event_view const& event) { joined->append(event); });
-    snapshot_ = joined;
+    std::uint64_t unwanted = 0;
+    auto const add = [&](segment const& from, std::uint32_t begin, std::uint32_t end) {
+        for (auto index = begin; index < end; ++index) {
+            auto event = from.at(index);
+            event.count = from.count_at(index);
+            if (!wanted(event)) {
+                unwanted += event.count;
+                continue;
+            }
+            bytes += event.key.size() + event.payload.size();
+            events.push_back(event);
+        }
+    };
+    if (first) add(*first, first_begin, first_end);
+    if (second) add(*second, second_begin, second->count());
+    segment_ref joined;
+    if (!events.empty())
+        joined = segment_ref{
+            new segment{(first ? first : second)->identity(), events.front().offset,
+                        static_cast<std::uint32_t>(events.size()), bytes, segment_role::newest}};
+    for (auto const& event : events) joined->append(event);
+    snapshot_ = std::move(joined);
     snapshot_index_ = 0;
+    if (unwanted > 0) count({0, 0, 0, unwanted});
 }
 
 inline void subscription::put_back_latest(segment const& unsent, std::uint32_t begin,
@@ -128,7 +159,7 @@ inline void subscription::put_back_latest(segment const& unsent, std::uint32_t b
     if (!state().queue) state_->queue = std::make_unique<conflating_queue>();
     for (auto i = end; i > begin; --i)
         state_->queue->put_back(unsent.at(i - 1).key,
-                                {unsent.offset_at(i - 1), counted(unsent, i - 1)});
+                                {unsent.offset_at(i - 1), unsent.count_at(i - 1)});
 }
 
 inline void subscription::queue_snapshot() {
@@ -155,15 +186,16 @@ inline void subscription::absorb(conflated_events const& newer) {
 inline void subscription::leave_latest() {
     auto const last = source().last_offset();
     if (next_offset_ <= last) {
-        auto const newer = feed_->conflate(next_offset_ - 1, last);
+        auto const newer = owner_->conflate(*feed_, next_offset_ - 1, last);
         // If keys were evicted, the events that follow one by one tell the gap.
         if (newer.lost_upto == 0) absorb(newer);
     }
+    state_->floor_offset = next_offset_;
     if (!state_->has_queue()) return;
     std::vector<wanted_event> wanted;
     auto& queue = *state_->queue;
     for (auto const* each = queue.front(); each != nullptr; each = each->next())
-        wanted.push_back({each->key, each->value.offset, std::max(each->value.count, 1u)});
+        wanted.push_back({each->key, each->value.offset, each->value.count});
     snapshot_ = source().copy(wanted, wanted.size(), std::numeric_limits<std::size_t>::max());
     snapshot_index_ = 0;
     state_->queue.reset();
