@@ -36,6 +36,34 @@ struct channel_options {
 
     /// A dashboard wants to go on; a replica would rather start again.
     overrun_policy on_overrun = overrun_policy::skip;
+
+    /// How events are published: 0 on every update, else on a timer, collected and flushed together
+    /// every so long. Where a channel starts; `channel::set_publish_interval` changes it.
+    std::chrono::nanoseconds publish_interval{0};
+
+    /// Memory of the events that a channel on a timer collects; reaching it flushes them early. A
+    /// few socket buffers: more at once would only make the readers' latency worse.
+    std::size_t collected_bytes_max = 256u << 10;
+
+    /// Publishes with an id that are remembered, to recognise a retry: the last so many, and those
+    /// of the last so long. A client retries within seconds, on a bad network within minutes; an id
+    /// costs some 150 bytes.
+    std::size_t publish_window_events = 1000;
+    std::chrono::nanoseconds publish_window_age = std::chrono::minutes{2};
+
+    /// The longest id of a publish: four times a UUID's text.
+    std::size_t publish_id_bytes_max = 144;
+
+    /// Whether the channel knows who is on it, and says who joins and leaves in its companion
+    /// channel `@presence/<name>`. The name then has at most 245 bytes.
+    bool presence = false;
+
+    /// Members listed; connections of more are counted only. A member costs its id, its info and
+    /// some 200 bytes, and whoever asks who is there must be sent them all.
+    std::size_t presence_members_max = 10'000;
+
+    /// The longest info about a member that is listed; it is sent to everybody there.
+    std::size_t presence_info_bytes_max = 1024;
 };
 
 } // namespace livetape
