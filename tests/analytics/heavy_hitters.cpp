@@ -159,7 +159,8 @@ TEST_CASE("analytics/space_saving: merged sketches keep the bounds for the strea
     }
 }
 
-TEST_CASE("analytics/space_saving: strings are keys like numbers, also long, empty and similar ones") {
+TEST_CASE(
+    "analytics/space_saving: strings are keys like numbers, also long, empty and similar ones") {
     space_saving<std::string> sketch{3};
     std::array<space_saving<std::string>::item, 5> top;
     CHECK(sketch.top(top) == 0);
@@ -188,8 +189,6 @@ TEST_CASE("analytics/space_saving: strings are keys like numbers, also long, emp
     CHECK(sketch.value() == std::vector<counted_key<std::string, std::uint64_t>>{{"again", 1, 0}});
 }
 
-
-
 struct weighted_event {
     std::chrono::nanoseconds time;
     std::uint64_t key;
@@ -199,8 +198,7 @@ struct weighted_event {
 constexpr auto half_life = 10s;
 
 double decayed(weighted_event const& event, std::chrono::nanoseconds now) {
-    return event.weight *
-           std::exp2(-std::chrono::duration<double>{now - event.time} / half_life);
+    return event.weight * std::exp2(-std::chrono::duration<double>{now - event.time} / half_life);
 }
 
 /// All that the sketch promises about every key that there is.
@@ -265,7 +263,8 @@ TEST_CASE("analytics/decayed_top_k: decayed counts keep their bounds at irregula
     }
 }
 
-TEST_CASE("analytics/decayed_top_k: what is talked of now outweighs what was talked of more before") {
+TEST_CASE(
+    "analytics/decayed_top_k: what is talked of now outweighs what was talked of more before") {
     decayed_top_k<std::string> sketch{{10, half_life}};
     for (int i = 0; i < 100; ++i) sketch.add(0s, "yesterday");
     for (int i = 0; i < 10; ++i) sketch.add(60s, "now");
@@ -307,8 +306,8 @@ TEST_CASE("analytics/decayed_top_k: bad weights and impossible times are left ou
     CHECK(sketch.total(0s) == 0);
     CHECK(sketch.estimate(1, 0s).count == 0);
     constexpr double infinity = std::numeric_limits<double>::infinity();
-    for (double const bad : {0.0, -1.0, infinity, -infinity, 1e300, 1e-300,
-                             std::numeric_limits<double>::quiet_NaN()})
+    for (double const bad :
+         {0.0, -1.0, infinity, -infinity, 1e300, 1e-300, std::numeric_limits<double>::quiet_NaN()})
         sketch.add(0s, 1, bad);
     CHECK(sketch.left_out() == 7);
     CHECK(sketch.size() == 0);

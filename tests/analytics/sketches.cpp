@@ -19,7 +19,8 @@
 #include <vector>
 
 // Each sketch against the exact answer over many seeds. The bounds checked are those that the doc
-// comments state; where a bound holds with a probability, so is the share of the seeds that keep it.
+// comments state; where a bound holds with a probability, so is the share of the seeds that keep
+// it.
 
 namespace {
 
@@ -36,10 +37,22 @@ struct stream_shape {
 
 std::vector<stream_shape> shapes() {
     return {
-        {"uniform", [](auto& r) { return std::uniform_real_distribution<double>{-1, 1}(r); }},
-        {"normal", [](auto& r) { return std::normal_distribution<double>{100, 15}(r); }},
-        {"log-normal", [](auto& r) { return std::lognormal_distribution<double>{0, 2}(r); }},
-        {"heavy tail", [](auto& r) { return std::cauchy_distribution<double>{0, 1}(r); }},
+        {"uniform",
+         [](auto& r) {
+             return std::uniform_real_distribution<double>{-1, 1}(r);
+         }},
+        {"normal",
+         [](auto& r) {
+             return std::normal_distribution<double>{100, 15}(r);
+         }},
+        {"log-normal",
+         [](auto& r) {
+             return std::lognormal_distribution<double>{0, 2}(r);
+         }},
+        {"heavy tail",
+         [](auto& r) {
+             return std::cauchy_distribution<double>{0, 1}(r);
+         }},
         {"few values", [](auto& r) { return static_cast<double>(r() % 5) - 2; }},
         {"huge and tiny",
          [](auto& r) {
@@ -158,7 +171,8 @@ TEST_CASE("analytics/ddsketch: quantiles keep the relative error on streams of e
     }
 }
 
-TEST_CASE("analytics/ddsketch: one value at any place of the double range is told within the error") {
+TEST_CASE(
+    "analytics/ddsketch: one value at any place of the double range is told within the error") {
     // Around every power of two and at the edges of buckets, where rounding would show.
     std::mt19937_64 random{3};
     for (double const error : {0.0001, 0.003, 0.01, 0.2}) {
@@ -175,7 +189,8 @@ TEST_CASE("analytics/ddsketch: one value at any place of the double range is tol
             for (double const each : {value, std::nextafter(value, infinity)}) {
                 auto const bits = std::bit_cast<std::uint64_t>(each);
                 if (!std::isnormal(each)) continue;
-                // The number may be just beyond the doubles; the sketch then gives its largest value.
+                // The number may be just beyond the doubles; the sketch then gives its largest
+                // value.
                 double const told = std::min(buckets.value_of(buckets.bucket_of(bits)),
                                              std::numeric_limits<double>::max());
                 REQUIRE(std::abs(told - each) <= error * each);
@@ -196,10 +211,12 @@ TEST_CASE("analytics/ddsketch: the default spans 17 decades in under 16 KiB") {
     CHECK(sketch.magnitude_min() < 1e-5);
 }
 
-TEST_CASE("analytics/ddsketch: collapses the smallest magnitudes and says from where on it is good") {
+TEST_CASE(
+    "analytics/ddsketch: collapses the smallest magnitudes and says from where on it is good") {
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
         CAPTURE(seed);
-        auto values = draw_stream({"", [](auto& r) {
+        auto values = draw_stream({"",
+                                   [](auto& r) {
                                        auto const e = static_cast<int>(r() % 200) - 100;
                                        return std::ldexp(r() % 3 == 0 ? -1.0 : 1.0, e);
                                    }},
@@ -219,7 +236,8 @@ TEST_CASE("analytics/ddsketch: collapses the smallest magnitudes and says from w
     }
 }
 
-TEST_CASE("analytics/ddsketch: sketches of parts, merged in any order, answer as one sketch of all") {
+TEST_CASE(
+    "analytics/ddsketch: sketches of parts, merged in any order, answer as one sketch of all") {
     for (auto const& shape : shapes()) {
         for (std::uint64_t seed = 1; seed <= 10; ++seed) {
             CAPTURE(shape.name);
@@ -299,10 +317,9 @@ TEST_CASE("analytics/kll_sketch: ranks err within the bound that the sketch stat
             for (auto const q : quantiles) {
                 double const exact = exact_quantile(values, q);
                 auto const rank = std::upper_bound(values.begin(), values.end(), exact);
-                double const error =
-                    std::abs(static_cast<double>(sketch.rank(exact)) -
-                             static_cast<double>(rank - values.begin())) /
-                    n;
+                double const error = std::abs(static_cast<double>(sketch.rank(exact)) -
+                                              static_cast<double>(rank - values.begin())) /
+                                     n;
                 ++asked;
                 beyond += error > bound;
                 // The quantile's own range of ranks has to come as near as that to q.
@@ -414,7 +431,8 @@ TEST_CASE("analytics/hyperloglog: the standard error is 1.6 % at every size of t
     CHECK(sizeof(hyperloglog) == 4096);
     constexpr int seeds = 200;
     double const promised = 1.04 / std::sqrt(4096.0);
-    for (std::uint64_t const keys : {10u, 100u, 1000u, 4096u, 10'000u, 12'000u, 30'000u, 100'000u}) {
+    for (std::uint64_t const keys :
+         {10u, 100u, 1000u, 4096u, 10'000u, 12'000u, 30'000u, 100'000u}) {
         double squares = 0;
         double sum = 0;
         for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
@@ -495,7 +513,8 @@ TEST_CASE("analytics/reservoir_sample: every value is in the sample equally ofte
     double const expected = seeds * size / static_cast<double>(stream);
     double chi_square = 0;
     for (auto const each : chosen) chi_square += (each - expected) * (each - expected) / expected;
-    // 99 degrees of freedom (less, as each sample's places depend on each other): 99.99 % lie below 161.
+    // 99 degrees of freedom (less, as each sample's places depend on each other): 99.99 % lie below
+    // 161.
     CHECK(chi_square < 161);
 }
 

@@ -47,7 +47,7 @@ inline std::span<layer const> layers() {
         {"transport", {"wire", "channel"}, {"simdjson"}, {}},
         {"net", {"transport", "channel", "wire"}, {"asio"}, {{"tls", "openssl"}}},
         {"client", {"wire"}, {"asio"}, {{"tls", "openssl"}, {"feed_parser.", "simdjson"}}},
-        {"analytics", {"channel", "wire"}, {}, {}},
+        {"analytics", {"channel", "wire"}, {}, {{"json_fields.", "simdjson"}}},
         {"cluster", {"channel", "wire"}, {"asio"}, {}},
     };
     return table;

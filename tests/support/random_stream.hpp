@@ -1,6 +1,6 @@
 #pragma once
 
-#include <livetape/random_seed.hpp>
+#include <livetape/mix_bits.hpp>
 
 #include <cmath>
 #include <cstdint>

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <livetape/analytics/detail/record.hpp>
+#include <livetape/analytics/event_time.hpp>
+
+#include <array>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include <simdjson.h>
+
+namespace livetape::detail {
+
+/// Reads time, key and numbers from payloads that are JSON objects, each parsed once.
+///
+/// A number may also be written as a string, as exchanges do, and a key as an integer. An owner has
+/// its own parser, whose buffers are kept: no allocation once the largest payload was seen.
+template <std::size_t Numbers>
+class json_fields {
+public:
+    using input = std::string_view;
+    static constexpr std::size_t number_count = Numbers;
+
+    std::array<std::string, Numbers> numbers;
+    std::string key;             ///< empty: all events have the key ""
+    std::string time;            ///< empty: the time of publishing
+    double seconds_per_unit = 1; ///< of `time`
+
+    /// @return nothing if `into` has been read; its key is valid until the next call
+    std::optional<read_failure> read(std::string_view payload, event_time published,
+                                     record<Numbers>& into) {
+        simdjson::dom::object object;
+        if (payload.empty() ||
+            parser_.parse(payload.data(), payload.size()).get(object) != simdjson::SUCCESS)
+            return read_failure{problem::unparsable, {}};
+        into.time = published;
+        simdjson::dom::element field;
+        if (!time.empty()) {
+            double value = 0;
+            if (object[time].get(field) != simdjson::SUCCESS)
+                return read_failure{problem::missing_field, time};
+            if (!read_number(field, value)) return read_failure{problem::wrong_type, time};
+            auto const converted = seconds_to_event_time(value * seconds_per_unit);
+            if (!converted) return read_failure{problem::bad_time, time};
+            into.time = *converted;
+        }
+        for (std::size_t i = 0; i < Numbers; ++i) {
+            if (object[numbers[i]].get(field) != simdjson::SUCCESS)
+                return read_failure{problem::missing_field, numbers[i]};
+            if (!read_number(field, into.numbers[i]))
+                return read_failure{problem::wrong_type, numbers[i]};
+        }
+        into.key = {};
+        if (key.empty()) return std::nullopt;
+        if (object[key].get(field) != simdjson::SUCCESS)
+            return read_failure{problem::missing_field, key};
+        if (!read_key(field, into.key)) return read_failure{problem::wrong_type, key};
+        return std::nullopt;
+    }
+
+    [[nodiscard]] static std::optional<input> decode(std::string_view payload) noexcept {
+        return payload;
+    }
+    [[nodiscard]] static std::string_view example(std::string_view payload) noexcept {
+        return payload;
+    }
+
+private:
+    static bool read_number(simdjson::dom::element from, double& into) noexcept {
+        if (from.get_double().get(into) == simdjson::SUCCESS) return true;
+        std::string_view text;
+        if (from.get_string().get(text) != simdjson::SUCCESS) return false;
+        auto const result = std::from_chars(text.data(), text.data() + text.size(), into);
+        return result.ec == std::errc{} && result.ptr == text.data() + text.size();
+    }
+
+    bool read_key(simdjson::dom::element from, std::string_view& into) noexcept {
+        if (from.get_string().get(into) == simdjson::SUCCESS) return true;
+        std::int64_t number = 0;
+        if (from.get_int64().get(number) != simdjson::SUCCESS) return false;
+        auto const end = std::to_chars(digits_.data(), digits_.data() + digits_.size(), number).ptr;
+        into = {digits_.data(), static_cast<std::size_t>(end - digits_.data())};
+        return true;
+    }
+
+    simdjson::dom::parser parser_;
+    std::array<char, 24> digits_{};
+};
+
+} // namespace livetape::detail
