@@ -1,5 +1,6 @@
 #include <livetape/analytics/decayed_top_k.hpp>
 #include <livetape/analytics/space_saving.hpp>
+#include <livetape/analytics/tumbling_window.hpp>
 
 #include <doctest/doctest.h>
 
@@ -22,6 +23,10 @@ namespace {
 
 using namespace livetape;
 using namespace std::chrono_literals;
+
+static_assert(accumulates<space_saving<std::uint64_t>, std::uint64_t>);
+static_assert(accumulates<space_saving<std::string>, std::string_view>);
+static_assert(accumulates<decayed_top_k<std::string>, std::string_view>);
 
 /// Keys 0, 1, 2 … with falling probability; `exponent` 0 is uniform.
 class zipf_stream {
@@ -275,6 +280,20 @@ TEST_CASE(
     CHECK(top[1].count == doctest::Approx(100.0 / 64));
     REQUIRE(sketch.top(top, 60s + half_life) == 2);
     CHECK(top[0].count == doctest::Approx(5));
+}
+
+TEST_CASE("analytics/decayed_top_k: as a window's total it tells its keys as of the latest event") {
+    tumbling_window<decayed_top_k<std::string>> window{
+        60s, {}, decayed_top_k<std::string>{{5, 10s}}};
+    for (auto const* each : {"a", "b", "a"}) CHECK_FALSE(window.add(10s, std::string_view{each}));
+    CHECK_FALSE(window.add(20s, std::string_view{"b"}));
+    auto const closed = window.add(61s, std::string_view{"c"});
+    REQUIRE(closed);
+    auto const keys = closed->value();
+    REQUIRE(keys.size() == 2);
+    CHECK(keys[0].key == "b");
+    CHECK(keys[0].count == doctest::Approx(1.5));
+    CHECK(keys[1].count == doctest::Approx(1));
 }
 
 TEST_CASE("analytics/decayed_top_k: merged sketches keep the bounds wherever their landmarks lie") {

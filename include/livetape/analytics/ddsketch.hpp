@@ -1,6 +1,7 @@
 #pragma once
 
 #include <livetape/analytics/detail/log_buckets.hpp>
+#include <livetape/analytics/detail/numbers.hpp>
 #include <livetape/analytics/quantile_summary.hpp>
 #include <livetape/config.hpp>
 
@@ -73,8 +74,8 @@ public:
     [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
     [[nodiscard]] std::uint64_t left_out() const noexcept { return left_out_; }
     /// The exact extremes, save that a subnormal one is 0; NaN if there was no value.
-    [[nodiscard]] double min() const noexcept { return count_ > 0 ? min_ : undefined; }
-    [[nodiscard]] double max() const noexcept { return count_ > 0 ? max_ : undefined; }
+    [[nodiscard]] double min() const noexcept { return count_ > 0 ? min_ : detail::undefined; }
+    [[nodiscard]] double max() const noexcept { return count_ > 0 ? max_ : detail::undefined; }
     /// The magnitude from which on quantiles keep the promised error; 0 if all of them do.
     [[nodiscard]] double magnitude_min() const noexcept {
         return is_collapsed_ ? buckets_.lower_edge_of(lowest_ + 1) : 0.0;
@@ -88,7 +89,6 @@ private:
     // i, slot i of the negative side at position i from the end, and on both sides slot i counts
     // the bucket lowest_ + i. So a stream of one sign has the whole array to itself.
     using side = bool; // is the value negative
-    static constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
 
     [[nodiscard]] std::uint64_t& slot(side of, std::size_t i) noexcept {
         return counts_[of ? counts_.size() - 1 - i : i];
@@ -111,8 +111,7 @@ private:
     }
 
     void add_special(double value, std::uint64_t times) noexcept {
-        bool const is_tiny = value > -1 && value < 1;
-        if (!is_tiny) {
+        if (!detail::is_finite(value)) {
             left_out_ += times;
             return;
         }
@@ -234,7 +233,7 @@ inline void ddsketch::merge(ddsketch const& other) noexcept {
 
 inline double ddsketch::quantile(double q) const noexcept {
     LIVETAPE_ASSERT(q >= 0 && q <= 1);
-    if (count_ == 0) return undefined;
+    if (count_ == 0) return detail::undefined;
     if (q == 0) return min_;
     if (q == 1) return max_;
     auto left = static_cast<std::uint64_t>(q * static_cast<double>(count_ - 1));

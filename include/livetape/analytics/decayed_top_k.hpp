@@ -2,6 +2,7 @@
 
 #include <livetape/analytics/counted_key.hpp>
 #include <livetape/analytics/detail/slot_index.hpp>
+#include <livetape/analytics/event_time.hpp>
 #include <livetape/config.hpp>
 
 #include <algorithm>
@@ -16,8 +17,8 @@
 namespace livetape {
 
 struct decayed_top_k_options {
-    std::size_t counters = 1000;                        ///< k, 1 to 2^30
-    std::chrono::nanoseconds half_life{60'000'000'000}; ///< h, positive
+    std::size_t counters = 1000;                    ///< k, 1 to 2^30
+    event_time half_life = std::chrono::minutes{1}; ///< h, positive
 };
 
 /// The keys that are trending now: the heaviest ones of a stream whose weights halve with every
@@ -46,7 +47,6 @@ class decayed_top_k {
 public:
     using key_view = detail::key_view<Key>;
     using item = counted_key<key_view, double>;
-    using event_time = std::chrono::nanoseconds;
 
     explicit decayed_top_k(decayed_top_k_options options = {})
         : index_{options.counters}, counters_(options.counters),
@@ -62,7 +62,7 @@ public:
             ++left_out_;
             return;
         }
-        if (total_ == 0) landmark_ = time;
+        if (total_ == 0) landmark_ = latest_ = time;
         auto exponent = half_lives(landmark_, time);
         if (exponent > exponent_max) {
             move_landmark(time);
@@ -73,6 +73,7 @@ public:
             ++left_out_;
             return;
         }
+        if (time > latest_) latest_ = time;
         total_ += weight;
         auto const tag = detail::tag_of(key);
         auto slot = find(tag, key);
@@ -109,6 +110,17 @@ public:
         double const scale = scale_at(now);
         for (auto& each : out.first(written)) each = scaled(each, scale);
         return written;
+    }
+
+    /// The keys that have a counter, heaviest first, with their counts at the latest time added, as
+    /// copies: what a window gives when it closes.
+    [[nodiscard]] std::vector<counted_key<Key, double>> value() const {
+        std::vector<item> all(size_);
+        static_cast<void>(top(all, latest_));
+        std::vector<counted_key<Key, double>> copies;
+        copies.reserve(all.size());
+        for (auto const& each : all) copies.push_back({Key{each.key}, each.count, each.error});
+        return copies;
     }
 
     /// Adds all that `other`, which must have the same options, has seen. O(k log k); allocates
@@ -260,9 +272,10 @@ private:
     detail::slot_index index_;
     std::vector<counter> counters_;
     std::vector<std::uint32_t> heap_; ///< slots of counters, the lightest in front
-    std::chrono::nanoseconds half_life_;
+    event_time half_life_;
     event_time landmark_{0};
-    double total_ = 0; ///< as of the landmark
+    event_time latest_{0}; ///< of the events added, if there was one
+    double total_ = 0;     ///< as of the landmark
     std::size_t size_ = 0;
     std::uint64_t left_out_ = 0;
 };
@@ -272,7 +285,11 @@ void decayed_top_k<Key>::merge(decayed_top_k const& other) {
     LIVETAPE_ASSERT(other.counters_.size() == counters_.size() && other.half_life_ == half_life_);
     left_out_ += other.left_out_;
     if (other.total_ == 0) return;
-    if (total_ == 0) landmark_ = other.landmark_;
+    if (total_ == 0) {
+        landmark_ = other.landmark_;
+        latest_ = other.latest_;
+    }
+    latest_ = std::max(latest_, other.latest_);
     if (other.landmark_ > landmark_) move_landmark(other.landmark_);
     aligned const theirs{other, std::exp2(half_lives(landmark_, other.landmark_))};
     auto const all = detail::merged_keys<Key>(aligned{*this, 1.0}, theirs, counters_.size());

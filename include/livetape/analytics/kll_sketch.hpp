@@ -1,5 +1,6 @@
 #pragma once
 
+#include <livetape/analytics/detail/numbers.hpp>
 #include <livetape/analytics/detail/random_bits.hpp>
 #include <livetape/analytics/quantile_summary.hpp>
 #include <livetape/config.hpp>
@@ -47,7 +48,7 @@ public:
 
     /// Adds a value. Amortised O(log k).
     void add(double value) noexcept {
-        if (!(value - value == 0)) [[unlikely]] {
+        if (!detail::is_finite(value)) [[unlikely]] {
             ++left_out_;
             return;
         }
@@ -81,15 +82,14 @@ public:
     [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
     [[nodiscard]] std::uint64_t left_out() const noexcept { return left_out_; }
     /// The exact extremes; NaN if there was no value.
-    [[nodiscard]] double min() const noexcept { return count_ > 0 ? min_ : undefined; }
-    [[nodiscard]] double max() const noexcept { return count_ > 0 ? max_ : undefined; }
+    [[nodiscard]] double min() const noexcept { return count_ > 0 ? min_ : detail::undefined; }
+    [[nodiscard]] double max() const noexcept { return count_ > 0 ? max_ : detail::undefined; }
 
     void clear() noexcept;
 
 private:
     static constexpr std::size_t levels_max = 61;
     static constexpr std::size_t capacity_min = 8;
-    static constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
 
     [[nodiscard]] std::size_t size_of(std::size_t level) const noexcept {
         return starts_[level + 1] - starts_[level];
@@ -161,6 +161,8 @@ inline void kll_sketch::halve(std::size_t level) noexcept {
     auto const end = starts_[level + 2];
     auto const left_over = (middle - begin) % 2;
     auto const pairs = (middle - begin) / 2;
+    // Copies of one empty sketch, as windows make them, must not toss the same coins.
+    coins_.stir(std::bit_cast<std::uint64_t>(items_[begin + pairs]));
     auto const coin = static_cast<std::size_t>(coins_.next() >> 63);
 
     // The survivors gather in front and meet the level above in the space that the others leave.
@@ -220,7 +222,7 @@ inline std::uint64_t kll_sketch::rank(double value) const noexcept {
 
 inline double kll_sketch::quantile(double q) const noexcept {
     LIVETAPE_ASSERT(q >= 0 && q <= 1);
-    if (count_ == 0) return undefined;
+    if (count_ == 0) return detail::undefined;
     if (q == 0) return min_;
     if (q == 1) return max_;
     auto const target = static_cast<std::uint64_t>(q * static_cast<double>(count_ - 1));

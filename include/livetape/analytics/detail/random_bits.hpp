@@ -31,6 +31,9 @@ public:
         return drawn < bound ? drawn : bound - 1;
     }
 
+    /// Makes what follows depend on `bits` too.
+    constexpr void stir(std::uint64_t bits) noexcept { state_ = mix_bits(state_ ^ mix_bits(bits)); }
+
 private:
     std::uint64_t state_;
 };

@@ -8,10 +8,11 @@
 namespace livetape::detail {
 
 /// Finds the slot of a key in a table of fixed size: a hash table of (tag, slot) with linear
-/// probing, at most half full; the keys themselves stay in the slots, with their owner. A tag is 32
-/// bits of the key's hash.
+/// probing; the keys themselves stay in the slots, with their owner. A tag is 32 bits of the key's
+/// hash. At most a quarter is full: the sketches search in vain half of the time, and a search in
+/// vain ends at the first free place.
 ///
-/// 16 to 32 bytes a slot; only the constructor allocates. Expected O(1).
+/// 32 to 64 bytes a slot; only the constructor allocates. Expected O(1).
 /// Thread safety: distinct objects safe; shared objects unsafe.
 class slot_index {
 public:
