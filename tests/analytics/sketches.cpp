@@ -188,9 +188,11 @@ TEST_CASE(
             double value = std::ldexp(1.0, exponent);
             if (i % 3 == 1) value *= 1 + static_cast<double>(random() >> 12) * 0x1p-52;
             if (i % 3 == 2) {
+                // The widest buckets are those above 1 and around 5/3 times a power of two.
+                value *= i % 2 == 0 ? 1 : 5.0 / 3;
                 auto const bucket = buckets.bucket_of(std::bit_cast<std::uint64_t>(value));
-                value = buckets.lower_edge_of(bucket);
-                if (value < std::numeric_limits<double>::min()) continue;
+                value = buckets.lower_edge_of(bucket + i / 6 % 2);
+                if (!std::isnormal(value)) continue;
             }
             for (double const each : {value, std::nextafter(value, infinity)}) {
                 auto const bits = std::bit_cast<std::uint64_t>(each);
@@ -443,7 +445,7 @@ TEST_CASE("analytics/kll_sketch: windows of copies of one sketch toss coins of t
         auto merged = empty;
         for (int pane = 0; pane < 100; ++pane) {
             auto part = empty;
-            for (int i = 0; i < 2000; ++i) part.add(i * 100 + pane);
+            for (int i = 0; i < 2000; ++i) part.add(i * 1009 % 2000 * 100 + pane);
             merged.merge(part);
         }
         for (int i = 0; i < 200'000; i += 10'000) {
@@ -525,6 +527,13 @@ TEST_CASE("analytics/hyperloglog: empty, one key, and hashes at the ends of the 
     basic_hyperloglog<4> full;
     for (std::uint64_t i = 0; i < full.register_count; ++i) full.add_hash(i << 60);
     CHECK(full.value() > 0x1p60);
+
+    // The registers that n keys leave when half of them are beyond the highest value: ln 2 2^64.
+    basic_hyperloglog<4> half_full;
+    constexpr std::array<std::uint64_t, 8> rests{1, 1, 1, 1, 2, 2, 2, 4};
+    for (std::uint64_t i = 0; i < half_full.register_count; ++i)
+        half_full.add_hash(i << 60 | (i < 8 ? 0 : rests[i - 8]));
+    CHECK(half_full.value() == doctest::Approx(std::log(2) * 0x1p64).epsilon(0.05));
 }
 
 TEST_CASE("analytics/reservoir_sample: every value is in the sample equally often") {
