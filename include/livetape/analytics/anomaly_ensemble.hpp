@@ -1,0 +1,62 @@
+#pragma once
+
+#include <livetape/analytics/tail_probability.hpp>
+
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace livetape {
+
+/// One calibrated score from several signals that are large when something is wrong.
+///
+/// Each signal becomes a probability by its rank among its own past (`tail_probability`), so
+/// signals of any unit and distribution compare. The probabilities are joined by their harmonic
+/// mean,
+///
+///     p = k / Σ 1/p_i,    score = 1 - p
+///
+/// which is as small as k times the smallest if one signal alone is surprised, and needs no
+/// independence: for small α the chance of p <= α is about α when the signals are alike as well as
+/// when they are not (Wilson, "The harmonic mean p-value for combining dependent tests", PNAS 116,
+/// 2019), and never over α e ln k (Vovk and Wang, "Combining p-values via averaging", Biometrika
+/// 107, 2020). Memory: 4.7 KiB per signal. Time: O(k).
+///
+/// Thread safety: distinct objects safe; shared objects unsafe.
+class anomaly_ensemble {
+public:
+    /// A p-value is not trusted below 10^-12: what lies there is the power law's guess alone.
+    static constexpr double surprise_max = 12;
+
+    /// @param signals  k, how many. Precondition: at least 1
+    explicit anomaly_ensemble(std::size_t signals, tail_probability::options const& tail = {})
+        : tails_(signals, tail_probability{tail}) {}
+
+    /// Takes the signals of one event and gives their joint surprise, -log10 p.
+    /// @param magnitudes  as many as there are signals, each at least 0; NaN: not known, and
+    ///        without any surprise
+    double add(std::span<double const> magnitudes) noexcept {
+        double inverse = 0;
+        for (std::size_t i = 0; i < tails_.size(); ++i) {
+            double const surprise = tails_[i].surprise(magnitudes[i]);
+            inverse += std::pow(10.0, std::fmin(surprise, surprise_max));
+            tails_[i].add(magnitudes[i]);
+        }
+        return std::log10(inverse / static_cast<double>(tails_.size()));
+    }
+
+    /// A surprise as a score from 0 to 1: 1 - p.
+    [[nodiscard]] static double score(double surprise) noexcept {
+        return surprise > 0 ? -std::expm1(-ln10 * surprise) : 0;
+    }
+
+    [[nodiscard]] std::size_t size() const noexcept { return tails_.size(); }
+
+private:
+    static constexpr double ln10 = 2.302585092994045684;
+
+    std::vector<tail_probability> tails_;
+};
+
+} // namespace livetape
