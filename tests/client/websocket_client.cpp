@@ -603,23 +603,27 @@ TEST_CASE("client/websocket: talks with futures from another thread") {
     echo_server server{io};
     auto const guard = asio::make_work_guard(io);
     std::thread thread{[&] { io.run(); }};
-    {
-        websocket_client client{io.get_executor()};
-        // Everything is called on the executor; the futures wait here.
-        auto const on_executor = [&](auto call) {
-            std::promise<decltype(call())> started;
-            asio::post(io, [&] { started.set_value(call()); });
-            return started.get_future().get();
-        };
-        on_executor([&] { return client.connect(server.url(), asio::use_future); }).get();
-        on_executor([&] { return client.write_text("future", asio::use_future); }).get();
-        auto const message = on_executor([&] { return client.read(asio::use_future); }).get();
-        CHECK(message.payload == "future");
-        on_executor([&] { return client.close(1000, {}, asio::use_future); }).get();
-        CHECK_THROWS_AS(on_executor([&] { return client.read(asio::use_future); }).get(),
-                        std::system_error);
-    }
-    asio::post(io, [&] { io.stop(); });
+    // Everything is called on the executor; the futures wait here. The promise lives until both
+    // threads are done with it, and the client ends where it lived: a future may be ready while the
+    // other thread is still on its way out of the operation.
+    auto const on_executor = [&](auto call) {
+        auto const started = std::make_shared<std::promise<decltype(call())>>();
+        auto result = started->get_future();
+        asio::post(io, [started, call] { started->set_value(call()); });
+        return result.get();
+    };
+    auto client = std::make_unique<websocket_client>(io.get_executor());
+    on_executor([&] { return client->connect(server.url(), asio::use_future); }).get();
+    on_executor([&] { return client->write_text("future", asio::use_future); }).get();
+    auto const message = on_executor([&] { return client->read(asio::use_future); }).get();
+    CHECK(message.payload == "future");
+    on_executor([&] { return client->close(1000, {}, asio::use_future); }).get();
+    CHECK_THROWS_AS(on_executor([&] { return client->read(asio::use_future); }).get(),
+                    std::system_error);
+    asio::post(io, [&] {
+        client.reset();
+        io.stop();
+    });
     thread.join();
 }
 
