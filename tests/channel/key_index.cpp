@@ -18,6 +18,10 @@ std::string keys_of(key_index const& index) {
     return text;
 }
 
+event_view event_of(std::string_view key, std::uint64_t offset, std::string_view payload = {}) {
+    return {{}, 0, offset, key, payload, payload_kind::text, {}};
+}
+
 segment_ref events_of_keys(std::initializer_list<char const*> keys) {
     auto const identity = std::make_shared<log_identity const>(log_identity{"test", 1});
     segment_ref events{new segment{identity, 1, 10, 100}};
@@ -31,19 +35,19 @@ segment_ref events_of_keys(std::initializer_list<char const*> keys) {
 TEST_CASE("channel/key_index: orders keys by their last update and forgets the oldest") {
     key_index index{2, 1000};
     CHECK(index.empty());
-    index.update("a", 1);
-    index.update("b", 2);
-    index.update("a", 3);
+    index.update(event_of("a", 1));
+    index.update(event_of("b", 2));
+    index.update(event_of("a", 3));
     CHECK(keys_of(index) == "b2 a3 ");
     CHECK(index.evicted_offset() == 0);
-    index.update("c", 4);
+    index.update(event_of("c", 4));
     CHECK(keys_of(index) == "a3 c4 ");
     CHECK(index.size() == 2);
     CHECK(index.evicted_offset() == 2);
     CHECK(index.find("b") == nullptr);
 
     key_index none{0, 1000};
-    none.update("a", 1);
+    none.update(event_of("a", 1));
     CHECK(none.empty());
     CHECK(none.evicted_offset() == 1);
 }
@@ -52,10 +56,10 @@ TEST_CASE(
     "channel/key_index: copies what leaves the log if it is its key's newest, bounded in bytes") {
     auto const leaving = events_of_keys({"a", "b", "", "a"});
     key_index index{10, 14};
-    index.update("a", 1);
-    index.update("b", 2);
-    index.update("a", 4);
-    index.update("c", 5);
+    index.update(event_of("a", 1));
+    index.update(event_of("b", 2));
+    index.update(event_of("a", 4));
+    index.update(event_of("c", 5));
     index.keep(*leaving);
     CHECK(keys_of(index) == "b2 a4 c5 ");
     REQUIRE(index.find("b")->kept);
@@ -64,12 +68,12 @@ TEST_CASE(
     CHECK(index.find("a")->kept);
     CHECK_FALSE(index.find("c")->kept);
 
-    index.update("b", 6);
+    index.update(event_of("b", 6));
     CHECK_FALSE(index.find("b")->kept);
 
     key_index small{10, 13};
-    small.update("a", 4);
-    small.update("b", 2);
+    small.update(event_of("a", 4));
+    small.update(event_of("b", 2));
     small.keep(*leaving);
     CHECK(keys_of(small) == "b2 ");
 }
@@ -78,14 +82,14 @@ TEST_CASE("channel/key_index: keeps the events without a key as those of one key
     auto const leaving = events_of_keys({"a", ""});
     key_index index{1, 1000};
     CHECK(index.find("")->offset == 0);
-    index.update("a", 1);
-    index.update("", 2);
+    index.update(event_of("a", 1));
+    index.update(event_of("", 2));
     CHECK(keys_of(index) == "a1 ");
     CHECK(index.find("")->offset == 2);
     index.keep(*leaving);
     REQUIRE(index.find("")->kept);
     CHECK(index.find("")->kept->payload == "payload");
-    index.update("", 3);
+    index.update(event_of("", 3));
     CHECK(index.find("")->sequence == 2);
     CHECK_FALSE(index.find("")->kept);
 }
@@ -98,16 +102,16 @@ TEST_CASE("channel/key_index: keeps the place of a watched key, before its first
     CHECK(&again == &place);
     CHECK(index.empty());
     CHECK(place.value.offset == 0);
-    index.update("a", 1);
+    index.update(event_of("a", 1));
     CHECK(place.value.sequence == 1);
-    index.update("b", 2);
+    index.update(event_of("b", 2));
     CHECK(keys_of(index) == "b2 ");
     CHECK(place.value.offset == 1);
-    index.update("a", 3);
+    index.update(event_of("a", 3));
     CHECK(place.value.sequence == 2);
     CHECK(keys_of(index) == "a3 ");
 
-    index.update("b", 4);
+    index.update(event_of("b", 4));
     index.unwatch(place);
     CHECK(index.find("a") != nullptr);
     index.unwatch(place);
@@ -117,7 +121,7 @@ TEST_CASE("channel/key_index: keeps the place of a watched key, before its first
 TEST_CASE("channel/key_index: grows to many keys and finds each") {
     key_index index{1000, 1000};
     for (std::uint64_t offset = 1; offset <= 2500; ++offset)
-        index.update("key" + std::to_string(offset % 1500), offset);
+        index.update(event_of("key" + std::to_string(offset % 1500), offset));
     CHECK(index.size() == 1000);
     CHECK(index.front()->value.offset == 1501);
     for (std::uint64_t offset = 1501; offset <= 2500; ++offset) {
@@ -125,4 +129,20 @@ TEST_CASE("channel/key_index: grows to many keys and finds each") {
         REQUIRE(found != nullptr);
         CHECK(found->offset == offset);
     }
+}
+
+TEST_CASE("channel/key_index: merges the payloads of a key from its first event on, bounded") {
+    key_index index{10, 6, [](std::string& into, std::string_view newer) { into += newer; }};
+    index.update(event_of("a", 1, "12"));
+    index.update(event_of("", 2, "x"));
+    index.update(event_of("a", 3, "3"));
+    index.update(event_of("", 4, "y"));
+    REQUIRE(index.find("a")->kept);
+    CHECK(index.find("a")->kept->payload == "123");
+    CHECK(index.find("")->kept->payload == "xy");
+    index.update(event_of("b", 5, "456"));
+    CHECK(keys_of(index) == "a3 b5 ");
+    index.update(event_of("b", 6, "7"));
+    CHECK(keys_of(index) == "b6 ");
+    CHECK(index.evicted_offset() == 3);
 }

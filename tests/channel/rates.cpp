@@ -3,11 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
-#include <cstdint>
-#include <map>
+#include <cstddef>
 #include <memory>
-#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +26,14 @@ struct short_encoder {
         out += ' ';
     }
     static std::size_t overhead(event_view const&) { return 8; }
+};
+
+struct payload_encoder {
+    static void encode(event_view const& event, std::string& out) {
+        out += event.payload;
+        out += ' ';
+    }
+    static std::size_t overhead(event_view const&) { return 1; }
 };
 
 struct world {
@@ -410,4 +417,62 @@ TEST_CASE("channel/key_set: begins with the newest events of its keys, or where 
     CHECK(shown.of->counters() == delivery_counters{1, 0, 0, 0});
     CHECK(resumed.of->counters() == delivery_counters{2, 1, 0, 2});
     CHECK(filtered.of->counters() == delivery_counters{3, 0, 0, 2});
+}
+
+TEST_CASE("channel/merge: a conflated event carries what its key's events came to, in order") {
+    channel_options options;
+    options.merge = [](std::string& into, std::string_view newer) { into += newer; };
+    options.log_events_max = 4;
+    options.log_bytes_max = 1024;
+    hub all{options, {10, 1, [] { return time_point{}; }}};
+    auto const source = all.try_open("merging");
+    dispatcher wakes{[](void*) noexcept {}, nullptr};
+    subscriber cursors{wakes};
+    auto const begin = [&](start_position const& start, delivery_options const& delivery) {
+        opened_cursor opened;
+        cursors.add(source, encoding_of<payload_encoder>, start, delivery, opened);
+    };
+    auto const read = [&](std::size_t written) {
+        write_batch batch;
+        subscriber::missed_events missed;
+        std::string received;
+        while (cursors.take(batch, missed) == subscriber::taken::run) {
+        }
+        for (std::size_t i = 0; i < batch.count(); ++i) received += batch.piece(i);
+        batch.settle(std::min(written, batch.bytes()));
+        return received;
+    };
+    constexpr std::size_t all_of_it = 1u << 20;
+    source->publish("0", {"a"});
+    SUBCASE("what is pending") {
+        begin({}, latest);
+        source->publish("1", {"a"});
+        source->publish("2", {"b"});
+        source->publish("3", {"a"});
+        wakes.run(10, {});
+        CHECK(read(0) == "2 13 ");
+        // All that the keys came to stands for what was given back.
+        CHECK(read(all_of_it) == "2 013 ");
+    }
+    SUBCASE("a snapshot") {
+        source->publish("1", {"a"});
+        begin({start_position::kind::now, {}, true}, latest);
+        CHECK(read(all_of_it) == "01 ");
+        source->publish("2", {"a"});
+        wakes.run(10, {});
+        CHECK(read(all_of_it) == "2 ");
+    }
+    SUBCASE("more than the log has") {
+        begin({}, latest);
+        for (int i = 0; i < 200; ++i) source->publish("x", {i % 50 == 0 ? "b" : "c"});
+        source->publish("1", {"a"});
+        wakes.run(10, {});
+        CHECK(read(all_of_it) == "xxxx " + std::string(196, 'x') + " 01 ");
+    }
+    SUBCASE("a key set") {
+        begin({}, {delivery_mode::latest, 0ms, {}, std::vector<std::string>{"a"}});
+        source->publish("1", {"a"});
+        wakes.run(10, {});
+        CHECK(read(all_of_it) == "01 ");
+    }
 }

@@ -125,7 +125,7 @@ public:
     channel(std::shared_ptr<log_identity const> identity, channel_options const& options,
             time_source now)
         : options_{options}, now_{now}, log_{std::move(identity), options},
-          keys_{options.keys_max, options.log_bytes_max} {}
+          keys_{options.keys_max, options.log_bytes_max, options.merge} {}
 
     channel(channel const&) = delete;
     channel& operator=(channel const&) = delete;
@@ -150,9 +150,11 @@ public:
             options.key.size() > options_.key_bytes_max)
             return 0;
         std::lock_guard const lock{mutex_};
-        auto const offset = log_.append({{}, 0, 0, options.key, payload, options.kind, now_()},
-                                        [this](segment const& leaving) { keys_.keep(leaving); });
-        keys_.update(options.key, offset);
+        event_view event{{}, 0, 0, options.key, payload, options.kind, now_()};
+        auto const offset =
+            log_.append(event, [this](segment const& leaving) { keys_.keep(leaving); });
+        event.offset = offset;
+        keys_.update(event);
         snapshot_cache_.reset();
         last_offset_.store(offset, std::memory_order_release);
         for (auto* const listener : listeners_) listener->raise();
@@ -351,7 +353,7 @@ inline segment_ref channel::snapshot() {
     };
     for (auto const* each = keys_.front(); each != nullptr; each = each->next()) {
         auto const& entry = each->value;
-        if (entry.offset >= log_.held_offset()) add_from_log(entry.offset);
+        if (!keys_.merges() && entry.offset >= log_.held_offset()) add_from_log(entry.offset);
         else
             events.push_back({{},
                               0,
@@ -361,7 +363,10 @@ inline segment_ref channel::snapshot() {
                               entry.kept->kind,
                               entry.kept->time});
     }
-    if (keys_.empty() && last >= log_.first_offset()) add_from_log(last);
+    if (keys_.empty() && last >= log_.first_offset()) {
+        if (keys_.merges()) events.push_back(find_event({}, last));
+        else add_from_log(last);
+    }
     if (events.empty()) return {};
 
     std::size_t bytes = 0;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <livetape/channel/keyed_list.hpp>
+#include <livetape/channel/retention.hpp>
 #include <livetape/channel/segment.hpp>
 
 #include <cstddef>
@@ -19,7 +20,7 @@ namespace livetape {
 /// Thread safety: shared objects unsafe; the channel's lock guards it.
 class key_index {
 public:
-    /// An event that has left the log.
+    /// An event that has left the log, or what all events of a key came to, if they merge.
     struct kept_event {
         std::string payload;
         payload_kind kind = payload_kind::json;
@@ -30,13 +31,16 @@ public:
         std::uint64_t offset = 0;   ///< of the newest event; 0 if there was none yet
         std::uint32_t sequence = 0; ///< events of this key so far, modulo 2³²
         std::uint32_t watchers = 0; ///< key sets that name it; it stays in place while there is one
-        std::unique_ptr<kept_event> kept; ///< the copy, once the log has let go of the event
+        std::unique_ptr<kept_event> kept; ///< once the log has let go of the event, or always
     };
 
     using node = keyed_list<entry>::node;
 
-    key_index(std::size_t keys_max, std::size_t kept_bytes_max)
-        : keys_max_{keys_max}, kept_bytes_max_{kept_bytes_max} {}
+    key_index(std::size_t keys_max, std::size_t kept_bytes_max, merge_function merge = nullptr)
+        : keys_max_{keys_max}, kept_bytes_max_{kept_bytes_max}, merge_{merge} {}
+
+    /// Whether what is kept of a key is what all its events came to.
+    [[nodiscard]] bool merges() const noexcept { return merge_ != nullptr; }
 
     /// Whether no key has an event.
     [[nodiscard]] bool empty() const noexcept { return keys_.listed() == 0; }
@@ -58,24 +62,26 @@ public:
     /// that are neither here nor in the log.
     [[nodiscard]] std::uint64_t evicted_offset() const noexcept { return evicted_offset_; }
 
-    /// Makes `offset` the newest event of `key`. O(1).
-    void update(std::string_view key, std::uint64_t offset) {
-        if (key.empty()) {
-            advance(unkeyed_.value, offset);
+    /// Makes an event the newest of its key. O(1), and the merging.
+    void update(event_view const& event) {
+        if (event.key.empty()) {
+            advance(unkeyed_.value, event);
             return;
         }
         if (keys_max_ == 0) {
-            evicted_offset_ = offset;
+            evicted_offset_ = event.offset;
             return;
         }
-        auto& which = keys_.find_or_add(key);
+        auto& which = keys_.find_or_add(event.key);
         if (!keys_.is_listed(which) && keys_.listed() == keys_max_) evict_oldest();
-        advance(which.value, offset);
+        advance(which.value, event);
         keys_.move_to_back(which);
+        if (merge_ != nullptr) evict_over_limit();
     }
 
     /// Copies those events of a segment that are still the newest of their key. O(events).
     void keep(segment const& leaving) {
+        if (merge_ != nullptr) return;
         if (unkeyed_.value.offset >= leaving.first_offset() &&
             unkeyed_.value.offset < leaving.end_offset())
             keep(unkeyed_.value, leaving.at(static_cast<std::uint32_t>(unkeyed_.value.offset -
@@ -89,7 +95,7 @@ public:
             keep(found->value, event);
             kept_bytes_ += event.payload.size();
         }
-        while (kept_bytes_ > kept_bytes_max_) evict_oldest();
+        evict_over_limit();
     }
 
     /// The place of a key for a key set that names it, whether it has an event or not. It stays
@@ -106,10 +112,22 @@ public:
     }
 
 private:
-    void advance(entry& which, std::uint64_t offset) noexcept {
-        forget_copy(which);
-        which.offset = offset;
+    void advance(entry& which, event_view const& event) {
+        which.offset = event.offset;
         ++which.sequence;
+        if (merge_ == nullptr) {
+            forget_copy(which);
+        } else if (which.kept) {
+            auto& state = *which.kept;
+            auto const bytes_before = state.payload.size();
+            merge_(state.payload, event.payload);
+            state.kind = event.kind;
+            state.time = event.time;
+            if (&which != &unkeyed_.value) kept_bytes_ += state.payload.size() - bytes_before;
+        } else {
+            keep(which, event);
+            if (&which != &unkeyed_.value) kept_bytes_ += event.payload.size();
+        }
     }
 
     static void keep(entry& which, event_view const& event) {
@@ -121,6 +139,10 @@ private:
         if (!which.kept) return;
         if (&which != &unkeyed_.value) kept_bytes_ -= which.kept->payload.size();
         which.kept.reset();
+    }
+
+    void evict_over_limit() noexcept {
+        while (kept_bytes_ > kept_bytes_max_) evict_oldest();
     }
 
     void evict_oldest() noexcept {
@@ -135,6 +157,7 @@ private:
     node unkeyed_;
     std::size_t keys_max_;
     std::size_t kept_bytes_max_;
+    merge_function merge_;
     std::size_t kept_bytes_ = 0; // of keys in the list
     std::uint64_t evicted_offset_ = 0;
 };

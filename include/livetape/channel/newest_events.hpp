@@ -1,11 +1,13 @@
 #pragma once
 
+#include <livetape/channel/retention.hpp>
 #include <livetape/channel/segment.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -66,24 +68,40 @@ struct conflated_events {
 /// Thread safety: shared objects unsafe.
 class newest_events {
 public:
+    /// @param merge  folds the payloads of a key; null to keep the newest one
+    explicit newest_events(merge_function merge = nullptr) noexcept : merge_{merge} {}
+
     /// Takes one more event, older than those before.
     void add(event_view const& event) {
         if (slots_.size() < found_.size() * 2 + 2) grow();
         auto const hash = std::hash<std::string_view>{}(event.key);
         auto& slot = slot_of(event.key, hash);
         if (slot != 0) {
-            found_[slot - 1].event.count += event.count;
+            auto& known = found_[slot - 1];
+            known.event.count += event.count;
+            if (merge_ != nullptr) known.older.push_back(event.payload);
             return;
         }
         slot = static_cast<std::uint32_t>(found_.size() + 1);
-        found_.push_back({event, hash});
+        found_.push_back({event, hash, {}});
     }
 
-    [[nodiscard]] std::size_t size() const noexcept { return found_.size(); }
+    /// Lets the event of a key carry another payload; false if the key has not come.
+    bool replace_payload(std::string_view key, std::string_view payload) noexcept {
+        if (slots_.empty()) return false;
+        auto const slot = slot_of(key, std::hash<std::string_view>{}(key));
+        if (slot == 0) return false;
+        found_[slot - 1].event.payload = payload;
+        found_[slot - 1].older.clear();
+        return true;
+    }
 
     /// A segment of the events found, oldest first; null if there are none.
-    [[nodiscard]] segment_ref copy(std::shared_ptr<log_identity const> const& identity) const {
+    [[nodiscard]] segment_ref copy(std::shared_ptr<log_identity const> const& identity) {
         if (found_.empty()) return {};
+        std::vector<std::string> merged(found_.size());
+        for (std::size_t i = 0; merge_ != nullptr && i < found_.size(); ++i)
+            fold(found_[i], merged[i]);
         std::size_t bytes = 0;
         for (auto const& each : found_) bytes += each.event.key.size() + each.event.payload.size();
         segment_ref events{new segment{identity, found_.back().event.offset,
@@ -97,7 +115,16 @@ private:
     struct found {
         event_view event;
         std::size_t hash;
+        std::vector<std::string_view> older; // payloads, the newest first, if they merge
     };
+
+    void fold(found& which, std::string& merged) const {
+        if (which.older.empty()) return;
+        merged = which.older.back();
+        for (auto i = which.older.size() - 1; i > 0; --i) merge_(merged, which.older[i - 1]);
+        merge_(merged, which.event.payload);
+        which.event.payload = merged;
+    }
 
     [[nodiscard]] std::uint32_t& slot_of(std::string_view key, std::size_t hash) noexcept {
         auto const mask = slots_.size() - 1;
@@ -120,6 +147,7 @@ private:
         }
     }
 
+    merge_function merge_;
     std::vector<std::uint32_t> slots_; // places in `found_`, from 1; 0 is free. A power of two
     std::vector<found> found_;
 };

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 namespace livetape {
 
@@ -11,6 +13,10 @@ enum class overrun_policy : std::uint8_t {
     skip,  ///< a gap notice, then on at the oldest event that is kept
     close, ///< a gap notice and the end of the connection, with a code that says why
 };
+
+/// Folds a newer payload of a key into what its older ones came to, for instance the fields of a
+/// JSON object into another. Folding in a payload that is in it already must change nothing.
+using merge_function = void (*)(std::string& into, std::string_view newer);
 
 /// What a channel keeps, and what it takes. Of the `log_` limits the one reached first counts.
 struct channel_options {
@@ -64,6 +70,17 @@ struct channel_options {
 
     /// The longest info about a member that is listed; it is sent to everybody there.
     std::size_t presence_info_bytes_max = 1024;
+
+    /// For publishers of partial updates: with it, a conflated event carries all that its key's
+    /// events since the reader's cursor came to, instead of the last one alone; and where not all
+    /// of them are at hand, all that the key's events ever came to, as snapshots then do. Called
+    /// while publishing, under the channel's lock; events without a key are those of one key.
+    merge_function merge = nullptr;
+
+    /// Memory of events that have left the log but are held by sessions that send them, with their
+    /// encodings. Beyond it the sessions that hold them are cut. A write that makes progress holds
+    /// a segment or two, 128 KiB each at most, for seconds at most: 16 MiB are a hundred of them.
+    std::size_t pinned_bytes_max = 16u << 20;
 };
 
 } // namespace livetape

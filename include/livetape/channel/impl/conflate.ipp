@@ -29,11 +29,13 @@ inline conflated_events channel::conflate(std::uint64_t after, std::uint64_t upt
         if (after + 1 < held_offset) {
             result.upto = log_.next_offset() - 1;
             auto const add = [&](std::string_view key, key_index::entry const& entry) {
-                if (entry.offset > after && entry.offset < held_offset && entry.kept)
+                bool const is_beyond = entry.offset < held_offset || keys_.merges();
+                if (entry.offset > after && is_beyond && entry.kept)
                     beyond_log.push_back({std::string{key}, entry.offset, *entry.kept});
             };
             auto const* each = keys_.front();
-            for (; each != nullptr && each->value.offset < held_offset; each = each->next())
+            for (; each != nullptr && (each->value.offset < held_offset || keys_.merges());
+                 each = each->next())
                 add(each->key, each->value);
             add({}, *keys_.find({}));
             if (keys_.evicted_offset() > after)
@@ -42,22 +44,30 @@ inline conflated_events channel::conflate(std::uint64_t after, std::uint64_t upt
         held = hold(after, result.upto);
     }
 
-    newest_events newest;
+    newest_events newest{options_.merge};
     held.for_each_backwards([&](event_view const& event) { newest.add(event); });
     // The events without a key are kept beside the order of keys.
     std::sort(beyond_log.begin(), beyond_log.end(),
               [](kept const& a, kept const& b) { return a.offset > b.offset; });
-    for (auto const& each : beyond_log)
+    std::uint64_t found = held.count();
+    for (auto const& each : beyond_log) {
+        if (newest.replace_payload(each.key, each.event.payload)) continue;
         newest.add(
             {{}, 0, each.offset, each.key, each.event.payload, each.event.kind, each.event.time});
+        ++found;
+    }
     result.events = newest.copy(identity);
-    result.uncounted = (result.upto - after) - held.count() - beyond_log.size();
+    result.uncounted = (result.upto - after) - found;
     return result;
 }
 
 /// The event of that key and offset, from the log or the index of keys; offset 0 if neither has it.
-/// The lock must be held as long as the event is used.
+/// If payloads merge, it carries what all events of the key came to. The lock must be held as long
+/// as the event is used.
 inline event_view channel::find_event(std::string_view key, std::uint64_t offset) const noexcept {
+    auto const* const state = keys_.merges() ? keys_.find(key) : nullptr;
+    if (state != nullptr && state->kept && state->offset >= offset)
+        return {{}, 0, offset, key, state->kept->payload, state->kept->kind, state->kept->time};
     if (offset >= log_.held_offset()) {
         auto const& holder = *log_.find(offset);
         return holder.at(static_cast<std::uint32_t>(offset - holder.first_offset()));
