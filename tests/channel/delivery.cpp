@@ -565,3 +565,71 @@ TEST_CASE("channel/dispatcher: readers on two threads get what eight others publ
     CHECK(second.error_count == 0);
     CHECK(first.event_count > 0);
 }
+
+TEST_CASE("channel/write_batch: the rest of a cut event holds no segment of the log") {
+    channel_options options{1024, 10};
+    options.payload_bytes_max = 200'000;
+    world w{options};
+    auto const source = w.open("feed");
+    for (std::size_t const payload_bytes : {100u, 100'000u}) {
+        subscriber cursors{w.wakes};
+        subscribe(cursors, source);
+        std::string const payload(payload_bytes, 'x');
+        auto const offset = source->publish(payload);
+        w.wakes.run(10, {});
+        subscriber::missed_events missed;
+        write_batch batch;
+        REQUIRE(cursors.take(batch, missed) == taken::run);
+        auto const all = bytes_of(batch);
+        CHECK(all == std::to_string(offset) + ':' + payload + ';');
+        auto cut = batch.settle(10);
+        CHECK(cut.rest == std::string_view{all}.substr(10));
+        cursors.clear();
+        for (int i = 0; i < 100; ++i) source->publish(std::string(100, 'y'));
+        bool const is_copied = payload_bytes < cut_event::copied_bytes_max;
+        CHECK((source->pinned_bytes() < 1024) == is_copied);
+        CHECK(source->pinned_bytes() > 0);
+        CHECK(cut.rest == std::string_view{all}.substr(10));
+        cut = {};
+        CHECK(source->pinned_bytes() == 0);
+    }
+}
+
+TEST_CASE("channel/dispatcher: cuts those whose writes hold too much that has left the log") {
+    channel_options options{1024, 1000};
+    options.pinned_bytes_max = 500;
+    world w{options};
+    auto const source = w.open("feed");
+    struct client {
+        subscriber cursors;
+        int calls = 0;
+        explicit client(dispatcher& wakes) : cursors{wakes} {
+            cursors.on_ready([](void* self) noexcept { ++static_cast<client*>(self)->calls; },
+                             this);
+        }
+    };
+    client stalled{w.wakes};
+    client lagging{w.wakes};
+    subscribe(stalled.cursors, source);
+    subscribe(lagging.cursors, source);
+    subscriber::missed_events missed;
+    write_batch in_flight;
+    auto const publish_some = [&] {
+        for (int i = 0; i < 10; ++i) source->publish(std::string(100, 'x'));
+        w.wakes.run(10, {});
+    };
+    publish_some();
+    while (stalled.cursors.take(in_flight, missed) != taken::nothing) {
+    }
+    stalled.cursors.set_writing(true);
+    lagging.cursors.set_writing(true);
+    auto const calls = stalled.calls;
+    publish_some();
+    REQUIRE(source->is_overdrawn());
+    CHECK(source->pinned_bytes() > 500);
+    CHECK(stalled.cursors.is_overdrawn());
+    CHECK_FALSE(lagging.cursors.is_overdrawn());
+    CHECK(stalled.calls == calls + 1);
+    in_flight.settle(0);
+    CHECK(source->pinned_bytes() == 0);
+}

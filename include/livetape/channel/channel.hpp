@@ -270,6 +270,13 @@ public:
         return log_.footprint_bytes();
     }
 
+    /// Whether sessions hold more of what has left the log than `pinned_bytes_max`. O(1) unless the
+    /// channel's memory is over that limit in all.
+    [[nodiscard]] bool is_overdrawn() const {
+        auto const living = log_.identity().living_bytes.load(std::memory_order_relaxed);
+        return living > options_.pinned_bytes_max && pinned_bytes() > options_.pinned_bytes_max;
+    }
+
     /// Memory of the events that have left the log but are still held for somebody, with their
     /// encodings. O(log segments).
     [[nodiscard]] std::size_t pinned_bytes() const {

@@ -62,6 +62,9 @@ public:
         return recent_;
     }
 
+    /// Lets go of the segment that was read last.
+    void forget_recent() noexcept { recent_.reset(); }
+
     /// See `channel::conflate`; the result is shared with others who ask the same.
     [[nodiscard]] conflated_events conflate(std::uint64_t after, std::uint64_t upto) {
         if (!cache_) cache_ = std::make_unique<conflated_cache>();

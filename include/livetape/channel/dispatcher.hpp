@@ -96,6 +96,7 @@ private:
 
     inline void take_signals(time_point now);
     inline void forget_conflated();
+    inline static void cut_holders(channel_feed& feed);
 
     /// Puts a subscription among those that are flushed at once, or at that interval.
     inline void join(subscription& which, std::chrono::milliseconds interval);

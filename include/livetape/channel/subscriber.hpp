@@ -47,6 +47,10 @@ public:
         if (is_writing) unlink();
     }
 
+    /// Whether its writes hold too much memory that would be free without them: the owner, who is
+    /// called for it even while a write is in flight, must end the connection.
+    [[nodiscard]] bool is_overdrawn() const noexcept { return is_overdrawn_; }
+
     /// Asks for another turn, after those who are ready already.
     void make_ready() {
         if (!is_writing_ && !is_linked() && call_ready_ != nullptr) dispatcher_->push_ready(*this);
@@ -140,6 +144,11 @@ private:
         make_ready();
     }
 
+    void cut() {
+        is_overdrawn_ = true;
+        if (!is_linked() && call_ready_ != nullptr) dispatcher_->push_ready(*this);
+    }
+
     subscription& pop_due() noexcept {
         auto& front = *std::exchange(first_due_, first_due_->next_due_);
         front.is_due_ = false;
@@ -199,6 +208,7 @@ private:
     subscription* first_due_ = nullptr;
     subscription* last_due_ = nullptr;
     bool is_writing_ = false;
+    bool is_overdrawn_ = false;
 };
 
 } // namespace livetape

@@ -16,6 +16,10 @@ class subscription;
 
 /// The end of an event whose beginning is already on the wire; it must go before anything else.
 struct cut_event {
+    /// A rest of at most so many bytes is a copy, so that a client that stalls keeps a piece of one
+    /// event and no segment of the log; copying more would cost a turn of others.
+    static constexpr std::size_t copied_bytes_max = 64u << 10;
+
     segment_ref pin; ///< keeps `rest` alive
     std::string_view rest;
 };

@@ -108,6 +108,7 @@ private:
 
     static void flush_ready(void* context) noexcept {
         self_ref const self{static_cast<basic_connection*>(context)};
+        if (self->cursors_->is_overdrawn()) return self->finish(make_error_code(error::stalled));
         self->write_some(clock::now());
         if (self->end() != session_end::none) self->pump(clock::now());
     }

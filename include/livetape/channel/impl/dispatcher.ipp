@@ -56,8 +56,23 @@ inline void dispatcher::take_signals(time_point now) {
             if (s.is_open()) s.owner_->mark_due(s);
         });
         for (auto const& group : feed.groups) group->flushed_by().arm(*group, now);
+        if (feed.source().is_overdrawn()) cut_holders(feed);
     }
     retired_.clear();
+}
+
+/// Cuts those who hold what has left the log: runs in a batch under way that they have been handed
+/// before what is kept, or a run that is in no log and waits for their write to end.
+inline void dispatcher::cut_holders(channel_feed& feed) {
+    feed.forget_recent();
+    auto const first_kept = feed.source().first_offset();
+    auto const cut = [first_kept](subscription& s) {
+        bool const is_in_batch = s.references_ > 1;
+        if ((is_in_batch && s.next_offset_ <= first_kept) || (s.owner_->is_writing_ && s.snapshot_))
+            s.owner_->cut();
+    };
+    feed.subscriptions.for_each(cut);
+    for (auto const& group : feed.groups) group->members.for_each(cut);
 }
 
 inline void dispatcher::tick(time_point now) {
