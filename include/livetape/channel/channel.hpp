@@ -1,11 +1,15 @@
 #pragma once
 
+#include <livetape/channel/agenda.hpp>
 #include <livetape/channel/cursor.hpp>
 #include <livetape/channel/delivery.hpp>
 #include <livetape/channel/key_index.hpp>
 #include <livetape/channel/key_set.hpp>
 #include <livetape/channel/log.hpp>
 #include <livetape/channel/newest_events.hpp>
+#include <livetape/channel/publish_collector.hpp>
+#include <livetape/channel/publish_options.hpp>
+#include <livetape/channel/publish_window.hpp>
 #include <livetape/channel/signal.hpp>
 
 #include <algorithm>
@@ -23,10 +27,13 @@
 
 namespace livetape {
 
-/// What accompanies a payload.
-struct publish_options {
-    std::string_view key{};
-    payload_kind kind = payload_kind::json;
+class presence;
+
+/// What the channels of a hub share, so that 100,000 quiet ones do not each have their own.
+struct channel_settings {
+    channel_options options{};
+    time_source now = clock::now;      ///< what stamps published events
+    std::shared_ptr<agenda> due = nullptr; ///< where what needs time is put down; may be null
 };
 
 /// Why events are missing between a cursor and what it gets next.
@@ -120,46 +127,70 @@ private:
 /// A named log of events that any thread publishes into and any number of cursors read.
 ///
 /// Thread safety: every member function is safe from any thread; each takes one short lock.
-class channel {
+class channel : public std::enable_shared_from_this<channel> {
 public:
+    channel(std::shared_ptr<log_identity const> identity,
+            std::shared_ptr<channel_settings const> settings)
+        : settings_{std::move(settings)}, log_{std::move(identity), options()},
+          keys_{options().keys_max, options().log_bytes_max, options().merge} {
+        set_publish_interval(options().publish_interval);
+    }
+
     channel(std::shared_ptr<log_identity const> identity, channel_options const& options,
             time_source now)
-        : options_{options}, now_{now}, log_{std::move(identity), options},
-          keys_{options.keys_max, options.log_bytes_max, options.merge} {}
+        : channel{std::move(identity), std::make_shared<channel_settings const>(
+                                           channel_settings{options, now, nullptr})} {}
 
     channel(channel const&) = delete;
     channel& operator=(channel const&) = delete;
 
     [[nodiscard]] std::string_view name() const noexcept { return log_.identity().name; }
     [[nodiscard]] std::uint64_t epoch() const noexcept { return log_.identity().epoch; }
-    [[nodiscard]] channel_options const& options() const noexcept { return options_; }
+    [[nodiscard]] channel_options const& options() const noexcept {
+        return settings_->options;
+    }
 
     /// The offset of the newest event, 0 before the first. Lock-free.
     [[nodiscard]] std::uint64_t last_offset() const noexcept {
         return last_offset_.load(std::memory_order_acquire);
     }
 
-    /// Appends an event and wakes the shards that have subscribers. The payload is copied.
+    /// Appends an event and wakes the shards that have subscribers; on a timer, that is what the
+    /// next flush does. The payload is copied.
     ///
     /// The default kind is JSON: `payload` is then one JSON value, and text must be UTF-8; neither
     /// is checked here, because the publisher is the host's own code.
-    /// @return the event's offset; 0 if the payload or the key is over its limit in
+    /// @return the event's offset; 0 if the payload, the key or the id is over its limit in
     ///         `channel_options`, in which case nothing was published
-    std::uint64_t publish(std::string_view payload, publish_options options = {}) {
-        if (payload.size() > options_.payload_bytes_max ||
-            options.key.size() > options_.key_bytes_max)
-            return 0;
-        std::lock_guard const lock{mutex_};
-        event_view event{{}, 0, 0, options.key, payload, options.kind, now_()};
-        auto const offset =
-            log_.append(event, [this](segment const& leaving) { keys_.keep(leaving); });
-        event.offset = offset;
-        keys_.update(event);
-        snapshot_cache_.reset();
-        last_offset_.store(offset, std::memory_order_release);
-        for (auto* const listener : listeners_) listener->raise();
-        return offset;
+    std::uint64_t publish(std::string_view payload, publish_options const& options = {}) {
+        return try_publish(payload, options).offset;
     }
+
+    /// The same, and says what was refused, and whether it was a retry of an earlier publish.
+    publish_result try_publish(std::string_view payload, publish_options const& options = {});
+
+    /// Whether events are published on every update (0), or on a timer: collected, and appended and
+    /// announced together at multiples of the interval. A collected event has its offset and its
+    /// time, but nobody sees it before the flush. Can be changed at any time; what has been
+    /// collected is flushed by a change to 0. The hub's `advance` drives the timer.
+    void set_publish_interval(std::chrono::nanoseconds interval);
+
+    [[nodiscard]] std::chrono::nanoseconds publish_interval() const {
+        std::lock_guard const lock{mutex_};
+        return timed_ ? timed_->interval : std::chrono::nanoseconds{0};
+    }
+
+    /// Publishes what has been collected without waiting for the time.
+    void flush_collected() {
+        std::lock_guard const lock{mutex_};
+        append_collected();
+    }
+
+    /// Who is on this channel; null if `channel_options::presence` is off. Lock-free.
+    [[nodiscard]] presence* members() const noexcept { return members_.get(); }
+
+    /// Called once by whoever makes the channel, before others see it.
+    void set_members(std::shared_ptr<presence> members) noexcept { members_ = std::move(members); }
 
     struct read_options {
         std::size_t events_max = 1000;
@@ -184,12 +215,11 @@ public:
         return log_.first_offset();
     }
 
-    /// Drops events over the age limit; publishing does not, so a quiet channel needs it.
+    /// Drops events and ids of publishes over their age limits; publishing does not, so a quiet
+    /// channel needs it. The hub's `advance` does it.
     void expire(time_point now) {
-        if (options_.log_age_max.count() == 0) return;
         std::lock_guard const lock{mutex_};
-        log_.expire(now, [this](segment const& leaving) { keys_.keep(leaving); });
-        snapshot_cache_.reset();
+        drop_aged(now);
     }
 
     /// Decides, at one instant, where a subscription starts and what it must be told first.
@@ -274,7 +304,7 @@ public:
     /// channel's memory is over that limit in all.
     [[nodiscard]] bool is_overdrawn() const {
         auto const living = log_.identity().living_bytes.load(std::memory_order_relaxed);
-        return living > options_.pinned_bytes_max && pinned_bytes() > options_.pinned_bytes_max;
+        return living > options().pinned_bytes_max && pinned_bytes() > options_.pinned_bytes_max;
     }
 
     /// Memory of the events that have left the log but are still held for somebody, with their
@@ -287,20 +317,37 @@ public:
     }
 
 private:
+    struct timed_publishing {
+        std::chrono::nanoseconds interval;
+        publish_collector events;
+        time_point due = never; // when what is there is flushed
+    };
+
+    std::uint64_t append(event_view event);
+    void announce() noexcept;
+    void append_collected();
+    void collect(std::string_view payload, publish_options const& options, time_point now);
+    void drop_aged(time_point now);
+    void expect_flush(time_point now);
+    void expect_aging(time_point now);
+
     [[nodiscard]] segment_ref snapshot();
     [[nodiscard]] event_view find_event(std::string_view key, std::uint64_t offset) const noexcept;
     watched_events examine(key_set& watched) const noexcept;
     [[nodiscard]] held_events hold(std::uint64_t after, std::uint64_t upto) const;
     void open_at_snapshot(opened_cursor& opened, std::uint64_t after);
 
-    channel_options options_;
-    time_source now_;
+    std::shared_ptr<channel_settings const> settings_;
     mutable std::mutex mutex_;
     log log_;
     key_index keys_;
     std::vector<signal*> listeners_;
     segment_ref snapshot_cache_; // shared by all who come before the next publish drops it
     std::atomic<std::uint64_t> last_offset_{0};
+    std::shared_ptr<presence> members_;
+    std::unique_ptr<timed_publishing> timed_; // null on every update
+    std::unique_ptr<publish_window> window_;  // null until a publish has an id
+    time_point aging_due_ = never;            // when the agenda lets us look at ages
 };
 
 inline opened_cursor channel::open_cursor(start_position const& start, delivery_mode mode) {
@@ -392,3 +439,4 @@ inline segment_ref channel::snapshot() {
 
 #include <livetape/channel/impl/conflate.ipp>
 #include <livetape/channel/impl/key_set.ipp>
+#include <livetape/channel/impl/publish.ipp>

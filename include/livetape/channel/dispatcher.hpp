@@ -1,5 +1,6 @@
 #pragma once
 
+#include <livetape/channel/pattern_feed.hpp>
 #include <livetape/channel/rate_class.hpp>
 #include <livetape/channel/subscription.hpp>
 #include <livetape/intrusive_list.hpp>
@@ -78,6 +79,14 @@ public:
         return *slot;
     }
 
+    /// This thread's cursor over the channels of a hub, made with its first pattern here:
+    /// `patterns(hub.channels())`.
+    [[nodiscard]] pattern_feed& patterns(std::shared_ptr<channel_list> const& channels) {
+        for (auto const& each : patterns_)
+            if (&each->channels() == channels.get()) return *each;
+        return *patterns_.emplace_back(std::make_unique<pattern_feed>(channels, queue_));
+    }
+
     /// Lets go of a feed without subscriptions, unless its signal is still in the queue.
     void drop_if_unused(channel_feed& feed) {
         if (!feed.is_unused()) return;
@@ -116,6 +125,7 @@ private:
     std::unordered_map<channel*, std::unique_ptr<channel_feed>> feeds_;
     std::vector<std::unique_ptr<channel_feed>>
         retired_; // freed once their signals are out of the queue
+    std::vector<std::unique_ptr<pattern_feed>> patterns_;
     std::vector<std::unique_ptr<rate_class>> rates_;
     std::vector<channel_feed*> conflating_; // those with shared runs that may be forgotten
 };

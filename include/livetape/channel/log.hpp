@@ -74,6 +74,12 @@ public:
         drop_unreachable(dropped);
     }
 
+    /// When the oldest event that a cursor can get was published. Precondition: there is one.
+    [[nodiscard]] time_point first_time() const noexcept {
+        auto const& holder = *find(first_offset_);
+        return holder.time_at(static_cast<std::uint32_t>(first_offset_ - holder.first_offset()));
+    }
+
     /// The segment that holds `offset`. Precondition: `held_offset() <= offset < next_offset()`.
     /// O(log segments).
     [[nodiscard]] segment_ref const& find(std::uint64_t offset) const noexcept {

@@ -1,17 +1,22 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <utility>
 
 namespace livetape {
 
 class signal_queue;
 
+/// What a signal stands for, so that its owner knows what to do with a taken one.
+enum class signal_source : std::uint8_t { channel, channel_list };
+
 /// "Something changed here": raised by any thread, taken by the one that owns the queue. Raising a
 /// raised signal again does nothing, which is what makes a burst of publishes cost one wake-up.
 class signal {
 public:
-    explicit signal(signal_queue& queue) noexcept : queue_{queue} {}
+    explicit signal(signal_queue& queue, signal_source source = signal_source::channel) noexcept
+        : queue_{queue}, source_kind_{source} {}
     signal(signal const&) = delete;
     signal& operator=(signal const&) = delete;
 
@@ -26,6 +31,7 @@ public:
         return raised_.load(std::memory_order_acquire);
     }
     [[nodiscard]] signal* next() const noexcept { return next_; }
+    [[nodiscard]] signal_source source_kind() const noexcept { return source_kind_; }
 
 private:
     friend class signal_queue;
@@ -33,6 +39,7 @@ private:
     signal_queue& queue_;
     signal* next_ = nullptr;
     std::atomic<bool> raised_{false};
+    signal_source source_kind_;
 };
 
 /// The raised signals of one thread: a lock-free stack of many writers and one reader.

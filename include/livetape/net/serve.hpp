@@ -88,6 +88,7 @@ auto serve(Stream stream, http::request_head head, live_endpoint& endpoint, serv
             auto path = asked.path();
             bool const is_below = path.starts_with(how.prefix);
             if (is_below) path.remove_prefix(how.prefix.size());
+            shard::of(detail::context_of(on)).drive(endpoint.source().due());
             if (is_below &&
                 Transports::start(on, endpoint, asked, path, how.received, nullptr, done))
                 return;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include <asio/basic_waitable_timer.hpp>
 #include <asio/execution_context.hpp>
@@ -14,6 +15,7 @@
 
 #include <livetape/channel/dispatcher.hpp>
 #include <livetape/channel/write_batch.hpp>
+#include <livetape/net/hub_clock.hpp>
 #include <livetape/net/timing_wheel.hpp>
 #include <livetape/random_seed.hpp>
 #include <livetape/time.hpp>
@@ -48,6 +50,13 @@ public:
 
     [[nodiscard]] dispatcher& wakes() noexcept { return dispatcher_; }
 
+    /// From now on this io_context does what a hub has to do in time; see `hub::advance`.
+    void drive(std::shared_ptr<agenda> const& due) {
+        for (auto const& each : hub_clocks_)
+            if (&each->due() == due.get()) return;
+        hub_clocks_.push_back(std::make_unique<hub_clock>(context_, due));
+    }
+
     /// A buffer for the read that is going on now; its content lasts until the next one.
     [[nodiscard]] std::span<char> read_buffer() noexcept { return read_buffer_; }
 
@@ -81,7 +90,7 @@ private:
     // Sessions flushed before the loop looks at other work: about a millisecond of sends.
     static constexpr std::size_t sessions_per_turn = 256;
 
-    void shutdown() noexcept override {}
+    void shutdown() noexcept override { hub_clocks_.clear(); }
 
     static void wake(void* self) noexcept {
         auto& me = *static_cast<shard*>(self);
@@ -129,6 +138,7 @@ private:
     timing_wheel wheel_;
     loop_timer wheel_clock_;
     loop_timer tick_clock_;
+    std::vector<std::unique_ptr<hub_clock>> hub_clocks_;
     time_point awaited_tick_ = time_point::max();
     std::uint64_t random_state_;
     bool is_wheel_running_ = false;

@@ -44,7 +44,7 @@ inline conflated_events channel::conflate(std::uint64_t after, std::uint64_t upt
         held = hold(after, result.upto);
     }
 
-    newest_events newest{options_.merge};
+    newest_events newest{options().merge};
     held.for_each_backwards([&](event_view const& event) { newest.add(event); });
     // The events without a key are kept beside the order of keys.
     std::sort(beyond_log.begin(), beyond_log.end(),

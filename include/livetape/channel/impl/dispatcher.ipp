@@ -47,7 +47,13 @@ inline std::optional<std::uint64_t> dispatcher::slowest_offset(channel& of) cons
 
 inline void dispatcher::take_signals(time_point now) {
     for (auto* raised = queue_.take_all(); raised != nullptr;) {
-        auto& feed = static_cast<channel_feed&>(*std::exchange(raised, raised->next()));
+        auto& taken = *std::exchange(raised, raised->next());
+        if (taken.source_kind() == signal_source::channel_list) {
+            taken.lower();
+            static_cast<pattern_feed&>(taken).run();
+            continue;
+        }
+        auto& feed = static_cast<channel_feed&>(taken);
         feed.take();
         // Who has subscribed after the publish has the event already, and must not be called for
         // it.

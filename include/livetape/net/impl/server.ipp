@@ -133,7 +133,7 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
         auto const bound = acceptor.local_endpoint(ec);
         listeners.push_back({std::move(acceptor), std::move(open)});
         accept_on(listeners.back());
-        if (listeners.size() == 1) keep_house();
+        own_shard.drive(source.due());
         return bound;
     }
 
@@ -306,16 +306,6 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
                        std::string_view fields = {}) {
         errors.count(why);
         return detail::to_refusal(why, method, keep_alive, fields);
-    }
-
-    /// Once a second: what only time can make due.
-    void keep_house() {
-        housekeeping.expires_after(std::chrono::seconds{1});
-        housekeeping.async_wait([s = this->shared_from_this()](std::error_code ec) {
-            if (ec || s->has_stopped) return;
-            s->source.expire(clock::now());
-            s->keep_house();
-        });
     }
 
     void stop() {

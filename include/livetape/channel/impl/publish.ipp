@@ -1,0 +1,119 @@
+#pragma once
+
+namespace livetape {
+
+inline publish_result channel::try_publish(std::string_view payload,
+                                           publish_options const& options) {
+    auto const& limits = settings_->options;
+    if (payload.size() > limits.payload_bytes_max)
+        return {0, false, publish_refusal::payload_too_large};
+    if (options.key.size() > limits.key_bytes_max)
+        return {0, false, publish_refusal::key_too_long};
+    if (options.id.size() > limits.publish_id_bytes_max)
+        return {0, false, publish_refusal::id_too_long};
+
+    std::lock_guard const lock{mutex_};
+    auto const now = settings_->now();
+    if (!options.id.empty() && window_) {
+        window_->expire(now);
+        if (auto const known = window_->find(options.id)) return {*known, true};
+    }
+    publish_result result;
+    if (timed_) {
+        result.offset = log_.next_offset() + timed_->events.count();
+        collect(payload, options, now);
+    } else {
+        result.offset = append({{}, 0, 0, options.key, payload, options.kind, now});
+        announce();
+    }
+    if (!options.id.empty()) {
+        if (!window_)
+            window_ = std::make_unique<publish_window>(limits.publish_window_events,
+                                                       limits.publish_window_age);
+        window_->remember(options.id, result.offset, now);
+    }
+    if (aging_due_ == never && (window_ || limits.log_age_max.count() > 0)) expect_aging(now);
+    return result;
+}
+
+/// Puts an event into the log and the index of keys; nobody is told yet.
+inline std::uint64_t channel::append(event_view event) {
+    event.offset = log_.append(event, [this](segment const& leaving) { keys_.keep(leaving); });
+    keys_.update(event);
+    return event.offset;
+}
+
+inline void channel::announce() noexcept {
+    snapshot_cache_.reset();
+    last_offset_.store(log_.next_offset() - 1, std::memory_order_release);
+    for (auto* const listener : listeners_) listener->raise();
+}
+
+inline void channel::collect(std::string_view payload, publish_options const& options,
+                             time_point now) {
+    timed_->events.add(options.key, payload, options.kind, now);
+    if (timed_->events.footprint_bytes() >= settings_->options.collected_bytes_max)
+        append_collected();
+    else if (timed_->due == never) expect_flush(now);
+}
+
+inline void channel::append_collected() {
+    if (!timed_) return;
+    timed_->due = never;
+    if (timed_->events.empty()) return;
+    timed_->events.drain([this](event_view const& event) { append(event); });
+    announce();
+}
+
+inline void channel::set_publish_interval(std::chrono::nanoseconds interval) {
+    std::lock_guard const lock{mutex_};
+    if (interval.count() <= 0) {
+        append_collected();
+        timed_.reset();
+        return;
+    }
+    if (!timed_) timed_ = std::make_unique<timed_publishing>();
+    if (std::exchange(timed_->interval, interval) != interval && !timed_->events.empty())
+        expect_flush(settings_->now());
+}
+
+/// The agenda may hold an entry of an earlier interval: that one finds that it is not yet time.
+inline void channel::expect_flush(time_point now) {
+    timed_->due = next_aligned(now, timed_->interval);
+    if (!settings_->due) return;
+    settings_->due->add(timed_->due, weak_from_this(), [](void* self, time_point at) {
+        auto& me = *static_cast<channel*>(self);
+        std::lock_guard const lock{me.mutex_};
+        if (me.timed_ && me.timed_->due <= at) me.append_collected();
+    });
+}
+
+inline void channel::drop_aged(time_point now) {
+    if (window_) {
+        window_->expire(now);
+        if (window_->empty()) window_.reset();
+    }
+    if (settings_->options.log_age_max.count() == 0) return;
+    log_.expire(now, [this](segment const& leaving) { keys_.keep(leaving); });
+    snapshot_cache_.reset();
+}
+
+/// Looks at ages when the oldest reaches its limit, but at most once a second.
+inline void channel::expect_aging(time_point now) {
+    if (!settings_->due) return;
+    auto due = window_ && !window_->empty() ? window_->next_due() : never;
+    if (auto const age = settings_->options.log_age_max;
+        age.count() > 0 && log_.first_offset() < log_.next_offset())
+        due = std::min(due, log_.first_time() + age);
+    if (due == never) return;
+    aging_due_ = next_aligned(std::max(due, now), std::chrono::seconds{1});
+    settings_->due->add(aging_due_, weak_from_this(), [](void* self, time_point at) {
+        auto& me = *static_cast<channel*>(self);
+        std::lock_guard const lock{me.mutex_};
+        me.aging_due_ = never;
+        me.drop_aged(at);
+        me.expect_aging(at);
+    });
+}
+
+} // namespace livetape
