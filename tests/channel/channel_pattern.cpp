@@ -23,14 +23,28 @@ struct match_case {
 };
 
 constexpr match_case match_cases[]{
-    {"a.*", "a.b", true},      {"a.*", "a", false},           {"a.*", "a.b.c", false},
-    {"a.>", "a.b", true},      {"a.>", "a.b.c", true},        {"a.>", "a", false},
-    {"*", "a", true},          {"*", "a.b", false},           {">", "a", true},
-    {">", "a.b.c", true},      {"*.b", "a.b", true},          {"*.b", "a.c", false},
-    {"*.*", "a.b", true},      {"a.*.c", "a.b.c", true},      {"a.*.c", "a.b.d", false},
-    {"a.*.>", "a.b", false},   {"a.*.>", "a.b.c.d", true},    {">", "@presence/a", false},
-    {"*", "@presence/a", false}, {"*.b", "@presence/a.b", false},
-    {"@presence/a.*", "@presence/a.b", true},                 {"@presence/a.>", "@presence/a", false},
+    {"a.*", "a.b", true},
+    {"a.*", "a", false},
+    {"a.*", "a.b.c", false},
+    {"a.>", "a.b", true},
+    {"a.>", "a.b.c", true},
+    {"a.>", "a", false},
+    {"*", "a", true},
+    {"*", "a.b", false},
+    {">", "a", true},
+    {">", "a.b.c", true},
+    {"*.b", "a.b", true},
+    {"*.b", "a.c", false},
+    {"*.*", "a.b", true},
+    {"a.*.c", "a.b.c", true},
+    {"a.*.c", "a.b.d", false},
+    {"a.*.>", "a.b", false},
+    {"a.*.>", "a.b.c.d", true},
+    {">", "@presence/a", false},
+    {"*", "@presence/a", false},
+    {"*.b", "@presence/a.b", false},
+    {"@presence/a.*", "@presence/a.b", true},
+    {"@presence/a.>", "@presence/a", false},
 };
 
 struct fault_case {

@@ -32,7 +32,7 @@ class presence;
 /// What the channels of a hub share, so that 100,000 quiet ones do not each have their own.
 struct channel_settings {
     channel_options options{};
-    time_source now = clock::now;      ///< what stamps published events
+    time_source now = clock::now;          ///< what stamps published events
     std::shared_ptr<agenda> due = nullptr; ///< where what needs time is put down; may be null
 };
 
@@ -146,9 +146,7 @@ public:
 
     [[nodiscard]] std::string_view name() const noexcept { return log_.identity().name; }
     [[nodiscard]] std::uint64_t epoch() const noexcept { return log_.identity().epoch; }
-    [[nodiscard]] channel_options const& options() const noexcept {
-        return settings_->options;
-    }
+    [[nodiscard]] channel_options const& options() const noexcept { return settings_->options; }
 
     /// The offset of the newest event, 0 before the first. Lock-free.
     [[nodiscard]] std::uint64_t last_offset() const noexcept {
@@ -304,7 +302,7 @@ public:
     /// channel's memory is over that limit in all.
     [[nodiscard]] bool is_overdrawn() const {
         auto const living = log_.identity().living_bytes.load(std::memory_order_relaxed);
-        return living > options().pinned_bytes_max && pinned_bytes() > options_.pinned_bytes_max;
+        return living > options().pinned_bytes_max && pinned_bytes() > options().pinned_bytes_max;
     }
 
     /// Memory of the events that have left the log but are still held for somebody, with their

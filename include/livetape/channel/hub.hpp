@@ -98,9 +98,8 @@ public:
     std::shared_ptr<slow_copy> copy(channel& source, channel& target,
                                     slow_copy_options const& options = {}) {
         LIVETAPE_ASSERT(&source != &target);
-        auto made = std::make_shared<slow_copy>(source.shared_from_this(),
-                                                target.shared_from_this(), options, agenda_,
-                                                options_.now);
+        auto made = std::make_shared<slow_copy>(
+            source.shared_from_this(), target.shared_from_this(), options, agenda_, options_.now);
         made->start();
         std::lock_guard const lock{mutex_};
         std::erase_if(copies_, [](auto const& each) { return each->is_stopped(); });
@@ -170,8 +169,7 @@ private:
     }
 
     /// The channel of a channel's joins and leaves, with room for a newest event of each member.
-    std::shared_ptr<channel> open_companion(std::string_view name,
-                                            channel_options const& options) {
+    std::shared_ptr<channel> open_companion(std::string_view name, channel_options const& options) {
         std::string const companion = std::string{presence_prefix}.append(name);
         if (auto found = find_locked(companion)) return found;
         channel_options own;

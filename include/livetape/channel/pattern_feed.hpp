@@ -44,7 +44,7 @@ private:
     std::shared_ptr<channel_list> channels_;
     pattern_index<pattern_subscription*> index_;
     std::size_t subscription_count_ = 0;
-    std::size_t next_ = 0; // the first place that has not been matched
+    std::size_t next_ = 0;                        // the first place that has not been matched
     std::vector<pattern_subscription*> matching_; // those who are being called; null: gone
 };
 
@@ -85,8 +85,8 @@ private:
     std::string pattern_;
     match_function call_;
     void* context_;
-    std::size_t existing_end_ = 0;   // places before it are `report_existing`'s
-    bool* is_gone_ = nullptr;        // set while `report_existing` runs
+    std::size_t existing_end_ = 0; // places before it are `report_existing`'s
+    bool* is_gone_ = nullptr;      // set while `report_existing` runs
 };
 
 inline void pattern_feed::add(pattern_subscription& added) {
@@ -106,8 +106,8 @@ inline void pattern_feed::run() {
     if (subscription_count_ == 0) return;
     std::vector<std::shared_ptr<channel>> created;
     auto place = next_;
-    next_ = channels_->read(next_, std::numeric_limits<std::size_t>::max(), channels_per_turn,
-                            created);
+    next_ =
+        channels_->read(next_, std::numeric_limits<std::size_t>::max(), channels_per_turn, created);
     if (created.size() == channels_per_turn) raise();
     for (auto const& each : created) {
         auto const here = place++;

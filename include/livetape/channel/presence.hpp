@@ -52,8 +52,8 @@ public:
     presence(channel_options const& options, std::shared_ptr<channel> companion,
              std::shared_ptr<agenda> due)
         : members_max_{options.presence_members_max}, id_bytes_max_{options.key_bytes_max},
-          info_bytes_max_{options.presence_info_bytes_max}, companion_{std::move(companion)},
-          agenda_{std::move(due)} {}
+          info_bytes_max_{options.presence_info_bytes_max},
+          companion_{std::move(companion)}, agenda_{std::move(due)} {}
     presence(presence const&) = delete;
     presence& operator=(presence const&) = delete;
 
@@ -151,9 +151,8 @@ private:
         auto const at = next_aligned(due, std::chrono::seconds{1});
         if (at >= expected_) return;
         expected_ = at;
-        agenda_->add(at, weak_from_this(), [](void* self, time_point now) {
-            static_cast<presence*>(self)->expire(now);
-        });
+        agenda_->add(at, weak_from_this(),
+                     [](void* self, time_point now) { static_cast<presence*>(self)->expire(now); });
     }
 
     void expire(time_point now) {

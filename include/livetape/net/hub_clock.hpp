@@ -39,8 +39,7 @@ private:
         state(asio::io_context& on, hub_clock& of) : context{on}, timer{on}, owner{&of} {}
 
         asio::io_context& context;
-        asio::basic_waitable_timer<clock, asio::wait_traits<clock>,
-                                   asio::io_context::executor_type>
+        asio::basic_waitable_timer<clock, asio::wait_traits<clock>, asio::io_context::executor_type>
             timer;
         hub_clock* owner;
         time_point awaited = never;

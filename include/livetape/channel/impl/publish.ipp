@@ -7,8 +7,7 @@ inline publish_result channel::try_publish(std::string_view payload,
     auto const& limits = settings_->options;
     if (payload.size() > limits.payload_bytes_max)
         return {0, false, publish_refusal::payload_too_large};
-    if (options.key.size() > limits.key_bytes_max)
-        return {0, false, publish_refusal::key_too_long};
+    if (options.key.size() > limits.key_bytes_max) return {0, false, publish_refusal::key_too_long};
     if (options.id.size() > limits.publish_id_bytes_max)
         return {0, false, publish_refusal::id_too_long};
 
