@@ -20,8 +20,9 @@ namespace livetape {
 /// Thread safety: shared objects unsafe; the channel's lock guards it.
 class log {
 public:
+    /// @param options  must outlive the log: a hub's quiet channels share theirs
     log(std::shared_ptr<log_identity const> identity, channel_options const& options)
-        : identity_{std::move(identity)}, options_{options} {}
+        : identity_{std::move(identity)}, options_{&options} {}
 
     [[nodiscard]] std::uint64_t first_offset() const noexcept { return first_offset_; }
     [[nodiscard]] std::uint64_t next_offset() const noexcept { return next_offset_; }
@@ -62,8 +63,8 @@ public:
     /// Drops what is older than the age limit at `now`. O(log events) when nothing is due.
     template <class Dropped>
     void expire(time_point now, Dropped&& dropped) {
-        if (options_.log_age_max.count() == 0) return;
-        auto const oldest_kept = now - options_.log_age_max;
+        if (options_->log_age_max.count() == 0) return;
+        auto const oldest_kept = now - options_->log_age_max;
         while (first_offset_ < next_offset_) {
             auto& front = *find(first_offset_);
             auto index = static_cast<std::uint32_t>(first_offset_ - front.first_offset());
@@ -93,7 +94,7 @@ public:
 private:
     // The first segment of a channel is small, so that many quiet channels are cheap; each next
     // one is four times larger, up to an eighth of the limit, so that dropping one is a fine cut.
-    static constexpr std::size_t first_segment_bytes = 512;
+    static constexpr std::size_t first_segment_bytes = 128;
     static constexpr std::size_t segment_bytes_max = 128u << 10;
     static constexpr std::size_t bytes_per_event = 48;
 
@@ -103,17 +104,17 @@ private:
         segments_.emplace_back(new segment{identity_, next_offset_, events, bytes});
         footprint_bytes_ += segments_.back()->footprint_bytes();
         auto const largest =
-            std::clamp(options_.log_bytes_max / 8, first_segment_bytes, segment_bytes_max);
+            std::clamp(options_->log_bytes_max / 8, first_segment_bytes, segment_bytes_max);
         next_segment_bytes_ = std::min(next_segment_bytes_ * 4, largest);
     }
 
     template <class Dropped>
     void trim(Dropped& dropped) {
-        if (next_offset_ - first_offset_ > options_.log_events_max)
-            first_offset_ = next_offset_ - std::max<std::uint64_t>(options_.log_events_max, 1);
-        if (footprint_bytes_ > options_.log_bytes_max) {
+        if (next_offset_ - first_offset_ > options_->log_events_max)
+            first_offset_ = next_offset_ - std::max<std::uint64_t>(options_->log_events_max, 1);
+        if (footprint_bytes_ > options_->log_bytes_max) {
             auto footprint = footprint_bytes_;
-            for (std::size_t i = 0; i + 1 < segments_.size() && footprint > options_.log_bytes_max;
+            for (std::size_t i = 0; i + 1 < segments_.size() && footprint > options_->log_bytes_max;
                  ++i) {
                 footprint -= segments_[i]->footprint_bytes();
                 first_offset_ = std::max(first_offset_, segments_[i]->end_offset());
@@ -134,7 +135,7 @@ private:
     }
 
     std::shared_ptr<log_identity const> identity_;
-    channel_options options_;
+    channel_options const* options_;
     std::vector<segment_ref> segments_;
     std::uint64_t first_offset_ = 1;
     std::uint64_t next_offset_ = 1;
