@@ -9,12 +9,13 @@
 #include <array>
 #include <charconv>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <ranges>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 
 namespace livetape {
 
@@ -38,20 +39,20 @@ void append_value(std::string& out, Number value) {
 
 namespace detail {
 
-template <class Value>
-void append_field(std::string& out, std::string_view name, Value const& value) {
+template <class Number>
+void append_member(std::string& out, std::string_view name, Number number) {
     out += out.back() == '{' ? "\"" : ",\"";
     out += name;
     out += "\":";
-    append_value(out, value);
+    append_value(out, number);
 }
 
 inline void append_prices(std::string& out, ohlc_bar const& bar) {
-    append_field(out, "open", bar.open);
-    append_field(out, "high", bar.high);
-    append_field(out, "low", bar.low);
-    append_field(out, "close", bar.close);
-    append_field(out, "count", bar.count);
+    append_member(out, "open", bar.open);
+    append_member(out, "high", bar.high);
+    append_member(out, "low", bar.low);
+    append_member(out, "close", bar.close);
+    append_member(out, "count", bar.count);
 }
 
 } // namespace detail
@@ -65,15 +66,15 @@ inline void append_value(std::string& out, ohlc_bar const& bar) {
 inline void append_value(std::string& out, ohlcv_bar const& bar) {
     out += '{';
     detail::append_prices(out, bar);
-    detail::append_field(out, "volume", bar.volume);
-    detail::append_field(out, "vwap", bar.vwap);
+    detail::append_member(out, "volume", bar.volume);
+    detail::append_member(out, "vwap", bar.vwap);
     out += '}';
 }
 
 inline void append_value(std::string& out, fitted_line const& line) {
     out += '{';
-    detail::append_field(out, "slope", line.slope);
-    detail::append_field(out, "intercept", line.intercept);
+    detail::append_member(out, "slope", line.slope);
+    detail::append_member(out, "intercept", line.intercept);
     out += '}';
 }
 
@@ -100,6 +101,19 @@ void append_value(std::string& out, std::tuple<Values...> const& values) {
     std::apply([&](auto const&... value) { (append(value), ...); }, values);
     out += ']';
 }
+
+namespace detail {
+
+/// A member of an object that has been begun; below all overloads, so that it sees them.
+template <class Value>
+void append_field(std::string& out, std::string_view name, Value const& value) {
+    out += out.back() == '{' ? "\"" : ",\"";
+    out += name;
+    out += "\":";
+    append_value(out, value);
+}
+
+} // namespace detail
 
 /// Appends a time in milliseconds since its epoch, as browsers count, with a fraction if it has
 /// one.
