@@ -7,10 +7,12 @@
 #include <livetape/analytics/mean.hpp>
 #include <livetape/analytics/min_max.hpp>
 #include <livetape/analytics/ohlc.hpp>
+#include <livetape/analytics/pipeline.hpp>
 #include <livetape/analytics/session_window.hpp>
 #include <livetape/analytics/sliding_window.hpp>
 #include <livetape/analytics/tumbling_window.hpp>
 #include <livetape/analytics/variance.hpp>
+#include <livetape/channel/hub.hpp>
 
 #include <benchmark/benchmark.h>
 
@@ -19,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -145,5 +148,50 @@ void group(benchmark::State& state, Operator initial) {
 
 BENCHMARK_CAPTURE(group, mean_10000_keys, mean{});
 BENCHMARK_CAPTURE(group, tumbling_mean_10000_keys, tumbling_window<mean>{1s});
+
+/// Payloads of 100 bytes, of 100 keys, to three operators that publish when their windows close.
+void json_to_three_operators(benchmark::State& state) {
+    hub channels;
+    auto& source = channels.open("ticks");
+    auto run = from(source)
+                   .json()
+                   .time("time", 1e-3)
+                   .number("price")
+                   .number("volume")
+                   .key("symbol")
+                   .window(tumbling{1s})
+                   .apply<ohlcv>()
+                   .to(channels.open("bars"))
+                   .window(tumbling{1s})
+                   .apply<variance>()
+                   .to(channels.open("spreads"))
+                   .window(hopping{10s, 1s})
+                   .apply<mean>()
+                   .to(channels.open("averages"));
+    constexpr std::size_t batch = 1000;
+    std::vector<std::string> payloads;
+    std::uint64_t time = 1'700'000'000'000;
+    bool is_100_bytes = true;
+    for (auto _ : state) {
+        state.PauseTiming();
+        payloads.clear();
+        for (std::size_t i = 0; i < batch; ++i, ++time) {
+            auto text = "{\"time\":" + std::to_string(time) + ",\"symbol\":\"S" +
+                        std::to_string(100 + time % 100) +
+                        "\",\"price\":" + std::to_string(100'000 + time % 977) +
+                        ".25,\"volume\":" + std::to_string(10 + time % 89) + ",\"venue\":\"";
+            text.append(98 - text.size(), 'v') += "\"}";
+            is_100_bytes = is_100_bytes && text.size() == 100;
+            payloads.push_back(std::move(text));
+        }
+        state.ResumeTiming();
+        for (auto const& payload : payloads) source.publish(payload);
+        while (run.run() > 0) {
+        }
+    }
+    if (!is_100_bytes) return state.SkipWithError("the payloads are not 100 bytes long");
+    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(batch));
+}
+BENCHMARK(json_to_three_operators);
 
 } // namespace

@@ -65,7 +65,7 @@ private:
         order_.pop_front();
     }
 
-    std::deque<remembered> order_; // never moves its elements
+    std::deque<remembered> order_;                             // never moves its elements
     std::unordered_map<std::string_view, std::uint64_t> seen_; // views of those ids
     std::size_t events_max_;
     clock::duration age_max_;
