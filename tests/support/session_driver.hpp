@@ -56,7 +56,7 @@ struct world {
 
     /// Lets every session that has something due write.
     void run() {
-        while (wakes.run(16, {})) {
+        while (wakes.run(16, virtual_now)) {
         }
     }
 

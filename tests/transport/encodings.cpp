@@ -81,7 +81,7 @@ TEST_CASE("transport/encodings: an envelope holds channel, offset, key and paylo
     // What stands for several says so, what stands for itself has the bytes that it always had.
     out.clear();
     append_envelope(out, {"c", 1, 9, "k", "0", payload_kind::json, {}, 4});
-    CHECK(out == R"({"channel":"c","offset":9,"count":4,"key":"k","data":0})");
+    CHECK(out == R"({"channel":"c","offset":9,"key":"k","count":4,"data":0})");
 }
 
 TEST_CASE("transport/encodings: a WebSocket frame holds the envelope, at each size of header") {

@@ -139,12 +139,31 @@ check_publish(live_endpoint const& endpoint, std::string_view identity, std::str
                                           " channels"};
 }
 
+/// Keys that a connection watches, but for those of one subscription. O(keys).
+[[nodiscard]] inline std::size_t keys_elsewhere(subscriber const& cursors,
+                                                subscription const* but = nullptr) {
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < cursors.count(); ++i) {
+        if (&cursors.at(i) == but) continue;
+        auto const delivery = cursors.at(i).delivery();
+        if (delivery.keys) count += delivery.keys->size();
+    }
+    return count;
+}
+
+/// What a client asks for when it subscribes to one channel.
+struct subscribe_options {
+    start_position start;
+    delivery_choice const& delivery;
+    encoding const& format;
+};
+
 /// Adds a subscription for a client after every check.
 /// @param opened  where the cursor was set, if nothing is refused
 /// @param added   the subscription, if nothing is refused
 [[nodiscard]] inline refusal_reason subscribe(live_endpoint& endpoint, std::string_view identity,
                                               subscriber& cursors, std::string_view name,
-                                              start_position const& start, encoding const& format,
+                                              subscribe_options const& wanted,
                                               opened_cursor& opened, subscription*& added) {
     if (auto refused = check_subscribe(endpoint, identity, name)) return refused;
     if (cursors.find(name) != nullptr) return {error::already_subscribed};
@@ -152,9 +171,13 @@ check_publish(live_endpoint const& endpoint, std::string_view identity, std::str
     if (cursors.count() >= channels_max)
         return {error::too_many_channels,
                 "a connection can have " + std::to_string(channels_max) + " channels"};
+    delivery_options delivery;
+    auto const other_keys = wanted.delivery.keys ? keys_elsewhere(cursors) : 0;
+    if (auto refused = apply(wanted.delivery, endpoint.options().delivery, delivery, other_keys))
+        return refused;
     std::shared_ptr<channel> source;
     if (auto refused = open_channel(endpoint, name, source)) return refused;
-    added = &cursors.add(source, format, start, opened);
+    added = &cursors.add(source, wanted.format, wanted.start, delivery, opened);
     if (!opened.is_ahead) return {};
     cursors.remove(*added);
     return {error::bad_cursor, "the cursor is ahead of channel \"" + std::string{name} + '"'};

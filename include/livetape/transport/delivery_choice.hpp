@@ -31,10 +31,16 @@ struct delivery_choice {
     std::vector<std::string> add_keys{};
     std::vector<std::string> remove_keys{};
 
-    [[nodiscard]] bool is_empty() const noexcept {
-        return !mode && !interval && !credit && !keys && !has_all_keys && !has_unlimited_credit &&
-               add_keys.empty() && remove_keys.empty();
+    [[nodiscard]] bool moves_keys() const noexcept {
+        return !add_keys.empty() || !remove_keys.empty();
     }
+
+    /// Whether nothing else is said, so that the rest of the subscription need not be touched.
+    [[nodiscard]] bool moves_keys_only() const noexcept {
+        return !mode && !interval && !credit && !keys && !has_all_keys && !has_unlimited_credit;
+    }
+
+    [[nodiscard]] bool is_empty() const noexcept { return moves_keys_only() && !moves_keys(); }
 };
 
 inline constexpr std::string_view modes_offered = "the modes are every and latest";

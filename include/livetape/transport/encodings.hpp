@@ -24,8 +24,8 @@ inline void append_envelope_head(std::string& out, event_view const& event) {
     append_json_string(out, event.channel);
     out += R"(,"offset":)";
     append_number(out, event.offset);
-    if (event.count > 1) append_number(out += R"(,"count":)", event.count);
     if (!event.key.empty()) append_json_string(out += R"(,"key":)", event.key);
+    if (event.count > 1) append_number(out += R"(,"count":)", event.count);
 }
 
 } // namespace detail

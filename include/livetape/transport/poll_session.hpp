@@ -44,7 +44,7 @@ public:
     }
 
     void gather(write_batch& batch, time_point now) {
-        if (is_waiting_ && is_behind()) answer();
+        if (is_waiting_ && has_news()) answer();
         out_.gather_replies(batch);
         out_.begin_write(batch, now);
     }
@@ -82,7 +82,8 @@ private:
     refusal_reason open(subscribe_request const& request, std::string_view identity, bool is_short);
     void refuse(refusal_reason const& why, http::request_head const& head);
     void answer();
-    void append_events(std::string& body);
+    void append_events();
+    [[nodiscard]] bool has_news();
     void append_head(unsigned status, std::string_view etag, std::size_t body_bytes);
     [[nodiscard]] bool is_behind() const noexcept;
     [[nodiscard]] bool is_known_to_client(std::string_view etag) const noexcept;
@@ -96,7 +97,8 @@ private:
     outbox out_;
     subscriber cursors_;
     std::string unread_;
-    std::string gaps_; ///< gap notices, each after a comma
+    std::string gaps_;   ///< gap notices, each after a comma
+    std::string events_; ///< envelopes, each after a comma
     std::string if_none_match_;
     std::string answer_fields_; ///< field lines for pages of other origins
     time_point deadline_;
@@ -104,6 +106,7 @@ private:
     session_end end_ = session_end::none;
     bool is_waiting_ = false;
     bool keep_alive_ = false;
+    bool is_filtered_ = false; ///< only some keys are wanted
 };
 
 /// The long-poll and short-poll transport.
@@ -158,21 +161,23 @@ inline poll_session::poll_session(session_context const& context, http::request_
     deadline_ += std::min<std::chrono::milliseconds>(
         std::chrono::seconds{std::min<std::int64_t>(wait, longest + 1)}, options.poll_wait_max);
     is_waiting_ = true;
-    if (deadline_ <= context.now || is_behind() || !gaps_.empty()) answer();
+    if (deadline_ <= context.now || has_news() || !gaps_.empty()) answer();
 }
 
 /// @param is_short  a short-poll without a cursor gets the state
 inline refusal_reason poll_session::open(subscribe_request const& request,
                                          std::string_view identity, bool is_short) {
     auto const& channels = request.channels();
+    is_filtered_ = request.delivery().keys.has_value();
     for (auto const& channel : channels) {
         auto const has_snapshot =
             request.has_snapshot() || (is_short && request.from().what() == cursor::kind::none);
         auto const start = start_of(request.from(), channel, has_snapshot, channels.size());
         opened_cursor opened;
         subscription* added = nullptr;
-        auto why = subscribe(endpoint_, identity, cursors_, channel, *start,
-                             encoding_of<json_list_encoder>, opened, added);
+        auto why =
+            subscribe(endpoint_, identity, cursors_, channel,
+                      {*start, request.delivery(), encoding_of<json_list_encoder>}, opened, added);
         if (why) return why;
         if (!opened.missed) continue;
         gaps_ += ',';
@@ -192,13 +197,12 @@ inline void poll_session::refuse(refusal_reason const& why, http::request_head c
 inline void poll_session::answer() {
     // The state's tag is the cursor that comes with it, so an unchanged state is known before its
     // events are read.
-    std::string events;
     std::string etag = '"' + at_end() + '"';
-    bool is_unchanged = is_known_to_client(etag);
+    bool is_unchanged = events_.empty() && is_known_to_client(etag);
     if (!is_unchanged) {
-        append_events(events);
+        append_events();
         etag = '"' + reached() + '"';
-        is_unchanged = events.empty() && is_known_to_client(etag);
+        is_unchanged = events_.empty() && is_known_to_client(etag);
     }
     if (is_unchanged) {
         append_head(304, etag, 0);
@@ -214,19 +218,18 @@ inline void poll_session::answer() {
         body += ']';
     }
     body += R"(,"events":[)";
-    if (!events.empty()) body.append(events, 1);
+    if (!events_.empty()) body.append(events_, 1);
     body += "]}\n";
     append_head(200, etag, body.size());
     out_.lane() += body;
     finish();
 }
 
-inline void poll_session::append_events(std::string& body) {
+inline void poll_session::append_events() {
     write_batch batch;
     subscriber::missed_events missed;
-    auto events_left = events_max_;
-    while (events_left > 0 && body.size() < endpoint_.options().poll_bytes_max) {
-        auto const taken = cursors_.take(batch, missed, events_left);
+    while (events_max_ > 0 && events_.size() < endpoint_.options().poll_bytes_max) {
+        auto const taken = cursors_.take(batch, missed, events_max_);
         if (taken == subscriber::taken::nothing) return;
         if (taken == subscriber::taken::gap) {
             gaps_ += ',';
@@ -234,8 +237,8 @@ inline void poll_session::append_events(std::string& body) {
             endpoint_.errors().count(error::gap);
             continue;
         }
-        body += batch.piece(0);
-        events_left -= batch.event_count();
+        events_ += batch.piece(0);
+        events_max_ -= batch.event_count();
         batch.settle(batch.bytes());
     }
 }
@@ -261,6 +264,15 @@ inline bool poll_session::is_behind() const noexcept {
     for (std::size_t i = 0; i < cursors_.count(); ++i)
         if (cursors_.at(i).is_behind()) return true;
     return false;
+}
+
+/// The same, where what is there may be of keys that nobody asked for: that is seen only when it is
+/// read, and then the wait goes on.
+inline bool poll_session::has_news() {
+    if (!is_behind()) return false;
+    if (!is_filtered_) return true;
+    append_events();
+    return !events_.empty() || !gaps_.empty();
 }
 
 inline bool poll_session::is_known_to_client(std::string_view etag) const noexcept {

@@ -166,8 +166,8 @@ void stream_session<Format>::open(session_context const& context, http::request_
         subscription* added = nullptr;
         auto const start =
             start_of(request.from(), channel, request.has_snapshot(), channels.size());
-        auto const why =
-            subscribe(endpoint_, identity, cursors_, channel, *start, format, opened, added);
+        auto const why = subscribe(endpoint_, identity, cursors_, channel,
+                                   {*start, request.delivery(), format}, opened, added);
         if (why) return refuse(why, head);
         has_snapshot = has_snapshot || opened.snapshot;
         if (opened.missed) append_gap(gaps, channel, *opened.missed);

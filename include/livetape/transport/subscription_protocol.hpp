@@ -8,6 +8,7 @@
 
 #include <livetape/channel/channel.hpp>
 #include <livetape/channel/cursor.hpp>
+#include <livetape/channel/delivery.hpp>
 #include <livetape/channel/event.hpp>
 #include <livetape/error.hpp>
 #include <livetape/json_text.hpp>
@@ -78,6 +79,35 @@ inline void append_changed(std::string& out, std::string_view channel, std::stri
     out += R"(,"cursor":")";
     append_position(out, at);
     out += R"("})";
+}
+
+/// Appends `{"credit":"ticks","id":1,"flushes":20}`: what the client has left; without a limit
+/// `"flushes":null`.
+inline void append_credited(std::string& out, std::string_view channel, std::string_view id,
+                            std::optional<std::uint32_t> const& flushes) {
+    out += R"({"credit":)";
+    append_json_string(out, channel);
+    detail::append_id(out, id);
+    out += R"(,"flushes":)";
+    if (flushes) append_number(out, *flushes);
+    else out += "null";
+    out += '}';
+}
+
+/// Appends `{"stats":"ticks","id":1,"cursor":"…","delivered":9,"conflated":90,"skipped":0,…}`: what
+/// became of the events from where the subscription began up to the cursor.
+inline void append_stats(std::string& out, std::string_view channel, std::string_view id,
+                         position const& at, delivery_counters const& counted) {
+    out += R"({"stats":)";
+    append_json_string(out, channel);
+    detail::append_id(out, id);
+    out += R"(,"cursor":")";
+    append_position(out, at);
+    append_number(out += R"(","delivered":)", counted.delivered);
+    append_number(out += R"(,"conflated":)", counted.conflated);
+    append_number(out += R"(,"skipped":)", counted.skipped);
+    append_number(out += R"(,"filtered":)", counted.filtered);
+    out += '}';
 }
 
 /// Appends `{"gap":"ticks","from":100,"to":120,"reason":"retention"}`.

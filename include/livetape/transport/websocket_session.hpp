@@ -85,6 +85,9 @@ private:
     void obey_deferred();
     void subscribe_by_command(command const& from);
     void unsubscribe(command const& from);
+    void change(command const& from);
+    void give_credit(command const& from);
+    void give_stats(command const& from);
     void publish(command const& from);
     void give_history(command const& from);
     bool report_gap(subscriber::missed_events const& missed, time_point now);
@@ -106,7 +109,7 @@ private:
 
     /// Subscribes and appends the acknowledgement, and the gap if there is one.
     refusal_reason subscribe_to(std::string_view channel, start_position const& start,
-                                std::string_view id);
+                                delivery_choice const& delivery, std::string_view id);
 
     void reply(std::string_view json) { link_.send(websocket::opcode::text, json); }
     void reply_error(error what, std::string_view detail, std::string_view id);

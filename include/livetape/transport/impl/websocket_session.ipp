@@ -59,7 +59,7 @@ inline websocket_session::websocket_session(session_context const& context,
     for (auto const& channel : request.channels()) {
         auto const start =
             start_of(request.from(), channel, request.has_snapshot(), request.channels().size());
-        auto const refused = subscribe_to(channel, *start, {});
+        auto const refused = subscribe_to(channel, *start, request.delivery(), {});
         if (!refused) continue;
         if (!is_raw_) reply_error(refused.what, refused.detail, {});
         else link_.close(refused.what, refused.detail, context.now);
@@ -117,9 +117,9 @@ inline void websocket_session::obey(command const& from) {
     case command::kind::unsubscribe: return unsubscribe(from);
     case command::kind::publish: return publish(from);
     case command::kind::history: return give_history(from);
-    case command::kind::change:
-    case command::kind::credit:
-    case command::kind::stats:
+    case command::kind::change: return change(from);
+    case command::kind::credit: return give_credit(from);
+    case command::kind::stats: return give_stats(from);
     case command::kind::presence: return reply_error(error::unsupported, {}, from.id);
     }
 }
@@ -128,17 +128,18 @@ inline void websocket_session::subscribe_by_command(command const& from) {
     auto const at = cursor::parse(from.cursor);
     if (!at) return reply_error(error::bad_cursor, {}, from.id);
     auto const start = start_of(*at, from.channel, from.has_snapshot, 1);
-    auto const refused = subscribe_to(from.channel, *start, from.id);
+    auto const refused = subscribe_to(from.channel, *start, from.delivery, from.id);
     if (refused) reply_error(refused.what, refused.detail, from.id);
 }
 
 inline refusal_reason websocket_session::subscribe_to(std::string_view channel,
                                                       start_position const& start,
+                                                      delivery_choice const& delivery,
                                                       std::string_view id) {
     opened_cursor opened;
     subscription* added = nullptr;
-    if (auto refused = subscribe(link_.endpoint(), identity(), cursors_, channel, start, format_,
-                                 opened, added))
+    if (auto refused = subscribe(link_.endpoint(), identity(), cursors_, channel,
+                                 {start, delivery, format_}, opened, added))
         return refused;
     if (is_raw_) return opened.missed ? refusal_reason{error::gap} : refusal_reason{};
     std::string json;
@@ -159,6 +160,47 @@ inline void websocket_session::unsubscribe(command const& from) {
     std::string json;
     append_unsubscribed(json, from.channel, from.id, found->reached());
     cursors_.remove(*found);
+    reply(json);
+}
+
+inline void websocket_session::change(command const& from) {
+    auto* const found = cursors_.find(from.channel);
+    if (found == nullptr) return reply_error(error::not_subscribed, {}, from.id);
+    auto const& wanted = from.delivery;
+    bool const moves_keys = wanted.moves_keys();
+    auto delivery = found->delivery();
+    auto const refused = apply(wanted, link_.endpoint().options().delivery, delivery,
+                               keys_elsewhere(cursors_, found));
+    if (refused) return reply_error(refused.what, refused.detail, from.id);
+    if (moves_keys && !delivery.keys)
+        return reply_error(error::bad_message,
+                           "this subscription has no key set; give \"keys\" first", from.id);
+    if (!wanted.moves_keys_only()) cursors_.change(*found, delivery);
+    if (moves_keys) {
+        cursors_.remove_keys(*found, wanted.remove_keys);
+        cursors_.add_keys(*found, wanted.add_keys);
+    }
+    std::string json;
+    append_changed(json, from.channel, from.id, found->reached());
+    reply(json);
+}
+
+inline void websocket_session::give_credit(command const& from) {
+    auto* const found = cursors_.find(from.channel);
+    if (found == nullptr) return reply_error(error::not_subscribed, {}, from.id);
+    cursors_.give_credit(*found, from.flushes);
+    // A client that draws twenty times a second asks for no answers.
+    if (from.id.empty()) return;
+    std::string json;
+    append_credited(json, from.channel, from.id, found->delivery().credit);
+    reply(json);
+}
+
+inline void websocket_session::give_stats(command const& from) {
+    auto const* const found = cursors_.find(from.channel);
+    if (found == nullptr) return reply_error(error::not_subscribed, {}, from.id);
+    std::string json;
+    append_stats(json, from.channel, from.id, found->reached(), found->counters());
     reply(json);
 }
 
