@@ -8,6 +8,7 @@
 #include <livetape/net/connection.hpp>
 #include <livetape/transport/history_session.hpp>
 #include <livetape/transport/poll_session.hpp>
+#include <livetape/transport/presence_answer.hpp>
 #include <livetape/transport/publish_session.hpp>
 #include <livetape/transport/session.hpp>
 #include <livetape/transport/sse_session.hpp>

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <livetape/channel/channel_pattern.hpp>
 #include <livetape/channel/cursor.hpp>
 #include <livetape/channel/subscriber.hpp>
 #include <livetape/error.hpp>
@@ -20,6 +21,7 @@
 #include <livetape/wire/body_framing.hpp>
 #include <livetape/wire/query.hpp>
 #include <livetape/wire/request_head.hpp>
+#include <livetape/wire/sha1.hpp>
 
 namespace livetape {
 
@@ -48,6 +50,15 @@ public:
 
     [[nodiscard]] std::vector<std::string> const& channels() const noexcept { return channels_; }
     [[nodiscard]] cursor const& from() const noexcept { return cursor_; }
+    [[nodiscard]] std::string_view cursor_text() const noexcept { return cursor_text_; }
+
+    /// Whether one of the channels is a pattern.
+    [[nodiscard]] bool has_pattern() const noexcept {
+        for (auto const& each : channels_)
+            if (has_wildcard(each)) return true;
+        return false;
+    }
+
     [[nodiscard]] bool has_snapshot() const noexcept { return has_snapshot_; }
     [[nodiscard]] delivery_choice const& delivery() const noexcept { return delivery_; }
 
@@ -183,16 +194,48 @@ struct subscribe_options {
     return {error::bad_cursor, "the cursor is ahead of channel \"" + std::string{name} + '"'};
 }
 
+/// What a client publishes, and what names the publish.
+struct client_publish {
+    std::string_view channel;
+    std::string_view payload;
+    std::string_view key{};
+    payload_kind kind = payload_kind::json;
+    std::string_view message_id{}; ///< the client's own, so that a retry is known; or empty
+};
+
+/// The place of a client's event, and whether it had been published before.
+struct client_published {
+    position at;
+    bool is_duplicate = false;
+};
+
 /// Publishes what a client sent, after `check_publish`.
-/// @param at  the new event's place, if nothing is refused
-[[nodiscard]] inline refusal_reason
-publish_from_client(live_endpoint& endpoint, std::string_view name, std::string_view payload,
-                    publish_options const& options, position& at) {
+/// @param done  if nothing is refused
+[[nodiscard]] inline refusal_reason publish_from_client(live_endpoint& endpoint,
+                                                        std::string_view identity,
+                                                        client_publish const& wanted,
+                                                        client_published& done) {
     std::shared_ptr<channel> to;
-    if (auto refused = open_channel(endpoint, name, to)) return refused;
-    at = {to->epoch(), to->publish(payload, options)};
-    if (at.offset != 0) return {};
+    if (auto refused = open_channel(endpoint, wanted.channel, to)) return refused;
+    std::string id;
+    if (!wanted.message_id.empty()) {
+        // Ids are of their client's making: those of another must not meet them. Half a digest
+        // keeps them short, whatever the identity is.
+        auto const scope = websocket::sha1(identity);
+        id.assign(scope.begin(), scope.begin() + 16).append(wanted.message_id);
+    }
+    auto const result = to->try_publish(wanted.payload, {wanted.key, wanted.kind, id});
+    done = {{to->epoch(), result.offset}, result.is_duplicate};
     auto const& limits = to->options();
+    switch (result.refusal) {
+    case publish_refusal::none: return {};
+    case publish_refusal::id_too_long:
+        return {error::id_too_long, "the id of a message and its sender have at most " +
+                                        std::to_string(limits.publish_id_bytes_max) + " bytes"};
+    case publish_refusal::no_channel: return {error::unknown_channel};
+    case publish_refusal::payload_too_large:
+    case publish_refusal::key_too_long: break;
+    }
     return {error::payload_too_large,
             "a payload has at most " + std::to_string(limits.payload_bytes_max) +
                 " bytes and a key " + std::to_string(limits.key_bytes_max)};
@@ -228,7 +271,7 @@ inline refusal_reason subscribe_request::parse(http::request_head const& head,
     auto parsed = cursor::parse(cursor_text_, std::max<std::size_t>(channels_max, 1));
     if (!parsed) return {error::bad_cursor};
     cursor_ = std::move(*parsed);
-    if (cursor_.is_unnamed() && channels_.size() > 1)
+    if (cursor_.is_unnamed() && (channels_.size() > 1 || has_pattern()))
         return {error::bad_cursor,
                 "this cursor is a single channel's, and several channels are asked for"};
     return {};

@@ -75,6 +75,21 @@ struct live_options {
     /// Channels on one connection: each costs about 150 bytes and a turn in every flush.
     std::size_t channels_per_session_max = 1000;
 
+    /// Patterns of channel names on one connection. Screens want one or two; a channel that is
+    /// created is matched against all of them.
+    std::size_t patterns_per_session_max = 100;
+
+    /// Dot-separated tokens of a pattern: each `*` may double the places where a name is looked
+    /// for, and real hierarchies are about five deep.
+    std::size_t pattern_tokens_max = 16;
+
+    /// Members of a channel that one answer names; the counts are of all.
+    std::size_t presence_members_max = 1000;
+
+    /// How long one who polled stays on a channel after the wait that it asked for: the time to
+    /// poll again on a slow network.
+    std::chrono::milliseconds presence_linger{15'000};
+
     /// What a subscriber may choose about rates and keys.
     delivery_limits delivery{};
 

@@ -3,15 +3,18 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <livetape/transport/client_request.hpp>
 #include <livetape/transport/encodings.hpp>
 #include <livetape/transport/outbox.hpp>
 #include <livetape/transport/session.hpp>
+#include <livetape/transport/session_channels.hpp>
 #include <livetape/transport/subscription_protocol.hpp>
 #include <livetape/wire/entity_tag.hpp>
 #include <livetape/wire/field_list.hpp>
@@ -79,7 +82,10 @@ public:
     [[nodiscard]] std::string take_unread() { return std::move(unread_); }
 
 private:
-    refusal_reason open(subscribe_request const& request, std::string_view identity, bool is_short);
+    refusal_reason open(subscribe_request const& request, bool is_short);
+    refusal_reason open_one(subscribe_request const& request, std::string_view name,
+                            bool has_snapshot, std::vector<pattern_match>& opened);
+    [[nodiscard]] session_channels& channels();
     void refuse(refusal_reason const& why, http::request_head const& head);
     void answer();
     void append_events();
@@ -94,8 +100,11 @@ private:
     void finish();
 
     live_endpoint& endpoint_;
+    dispatcher& wakes_;
     outbox out_;
     subscriber cursors_;
+    client_identity identity_;
+    std::unique_ptr<session_channels> channels_; ///< null unless patterns or presence need it
     std::string unread_;
     std::string gaps_;   ///< gap notices, each after a comma
     std::string events_; ///< envelopes, each after a comma
@@ -106,6 +115,7 @@ private:
     session_end end_ = session_end::none;
     bool is_waiting_ = false;
     bool keep_alive_ = false;
+    bool is_shared_ = false;   ///< several channels, or patterns
     bool is_filtered_ = false; ///< only some keys are wanted
 };
 
@@ -120,10 +130,9 @@ struct poll_transport {
 
 inline poll_session::poll_session(session_context const& context, http::request_head const& head,
                                   std::string_view)
-    : endpoint_{context.endpoint}, cursors_{context.wakes}, deadline_{context.now},
-      keep_alive_{http::keep_alive(head) && !has_body(head)} {
+    : endpoint_{context.endpoint}, wakes_{context.wakes}, cursors_{context.wakes},
+      deadline_{context.now}, keep_alive_{http::keep_alive(head) && !has_body(head)} {
     auto const& options = endpoint_.options();
-    client_identity identity;
     subscribe_request request;
     if (head.method() == "OPTIONS") {
         out_.lane() = endpoint_.answer_preflight(head, "GET", "Authorization, If-None-Match");
@@ -135,7 +144,7 @@ inline poll_session::poll_session(session_context const& context, http::request_
         refuse({error::method_not_allowed}, head);
         return;
     }
-    refusal_reason why{endpoint_.admit(head, identity)};
+    refusal_reason why{endpoint_.admit(head, identity_)};
     if (!why) why = request.parse(head, {}, false, options.channels_per_session_max);
     if (!why && request.channels().empty())
         why = {error::bad_query, "name at least one channel: ?channel=NAME"};
@@ -143,7 +152,7 @@ inline poll_session::poll_session(session_context const& context, http::request_
     std::uint32_t const limit = why ? 0 : request.number("limit", options.poll_events_max, why);
     if (!why && limit == 0) why = {error::bad_query, "limit must be at least 1"};
     events_max_ = std::min(limit, options.poll_events_max);
-    if (!why) why = open(request, identity.id, wait == 0);
+    if (!why) why = open(request, wait == 0);
     if (why) {
         refuse(why, head);
         return;
@@ -161,30 +170,55 @@ inline poll_session::poll_session(session_context const& context, http::request_
     deadline_ += std::min<std::chrono::milliseconds>(
         std::chrono::seconds{std::min<std::int64_t>(wait, longest + 1)}, options.poll_wait_max);
     is_waiting_ = true;
+    if (channels_) channels_->stay_until(deadline_ + options.presence_linger);
     if (deadline_ <= context.now || has_news() || !gaps_.empty()) answer();
 }
 
 /// @param is_short  a short-poll without a cursor gets the state
-inline refusal_reason poll_session::open(subscribe_request const& request,
-                                         std::string_view identity, bool is_short) {
-    auto const& channels = request.channels();
+inline refusal_reason poll_session::open(subscribe_request const& request, bool is_short) {
+    auto const& names = request.channels();
     is_filtered_ = request.delivery().keys.has_value();
-    for (auto const& channel : channels) {
-        auto const has_snapshot =
-            request.has_snapshot() || (is_short && request.from().what() == cursor::kind::none);
-        auto const start = start_of(request.from(), channel, has_snapshot, channels.size());
-        opened_cursor opened;
-        subscription* added = nullptr;
-        auto why =
-            subscribe(endpoint_, identity, cursors_, channel,
-                      {*start, request.delivery(), encoding_of<json_list_encoder>}, opened, added);
-        if (why) return why;
-        if (!opened.missed) continue;
+    is_shared_ = names.size() > 1 || request.has_pattern();
+    auto const has_snapshot =
+        request.has_snapshot() || (is_short && request.from().what() == cursor::kind::none);
+    std::vector<pattern_match> opened;
+    for (auto const& name : names)
+        if (auto refused = open_one(request, name, has_snapshot, opened)) return refused;
+    for (auto const& each : opened) {
+        if (each.added == nullptr) return {error::too_many_channels};
+        if (!each.opened.missed) continue;
         gaps_ += ',';
-        append_gap(gaps_, channel, *opened.missed);
+        append_gap(gaps_, each.added->source().name(), *each.opened.missed);
         endpoint_.errors().count(error::gap);
     }
     return {};
+}
+
+inline refusal_reason poll_session::open_one(subscribe_request const& request,
+                                             std::string_view name, bool has_snapshot,
+                                             std::vector<pattern_match>& opened) {
+    if (has_wildcard(name))
+        return channels().subscribe({name, request.cursor_text(), has_snapshot, request.delivery()},
+                                    opened);
+    pattern_match one;
+    auto const start = start_of(request.from(), name, has_snapshot, request.channels().size());
+    subscribe_options const wanted{*start, request.delivery(), encoding_of<json_list_encoder>};
+    if (auto refused =
+            subscribe(endpoint_, identity_.id, cursors_, name, wanted, one.opened, one.added))
+        return refused;
+    if (one.added->source().members() != nullptr) channels().enter(one.added->source());
+    opened.push_back(std::move(one));
+    return {};
+}
+
+inline session_channels& poll_session::channels() {
+    // A channel that comes while the poll waits begins with its first event, which is news enough;
+    // one too many is told when the client polls again.
+    if (!channels_)
+        channels_ = std::make_unique<session_channels>(
+            endpoint_, cursors_, wakes_, encoding_of<json_list_encoder>, &identity_,
+            [](void*, pattern_match const&) {}, this);
+    return *channels_;
 }
 
 inline void poll_session::refuse(refusal_reason const& why, http::request_head const& head) {
@@ -294,14 +328,17 @@ inline std::string poll_session::at_end() const {
 template <class PositionOf>
 std::string poll_session::positions(PositionOf position_of) const {
     std::string text;
-    if (cursors_.count() == 1) append_position(text, position_of(cursors_.at(0)));
-    for (std::size_t i = 0; cursors_.count() > 1 && i < cursors_.count(); ++i)
+    if (!is_shared_ && cursors_.count() == 1) append_position(text, position_of(cursors_.at(0)));
+    for (std::size_t i = 0; is_shared_ && i < cursors_.count(); ++i)
         append_named_position(text, cursors_.at(i).source().name(), position_of(cursors_.at(i)));
+    // A pattern without channels yet: all that will be there is new to the client.
+    if (text.empty() && is_shared_) text = "oldest";
     return text;
 }
 
 /// No more events are wanted; the answer is in the lane.
 inline void poll_session::finish() {
+    channels_.reset();
     cursors_.clear();
     is_waiting_ = false;
     end_ = keep_alive_ ? session_end::handback : session_end::close;

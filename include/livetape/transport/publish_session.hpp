@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <livetape/transport/client_request.hpp>
+#include <livetape/transport/command.hpp>
 #include <livetape/transport/json_reader.hpp>
 #include <livetape/transport/outbox.hpp>
 #include <livetape/transport/session.hpp>
@@ -20,8 +21,10 @@
 
 namespace livetape {
 
-/// One publish: `POST /publish?channel=…&key=…` with the payload as body, answered with
-/// `{"published":"chat","offset":12,"cursor":"…"}`.
+/// One publish: `POST /publish?channel=…&key=…&message_id=…` with the payload as body, answered
+/// with
+/// `{"published":"chat","offset":12,"cursor":"…"}`, and `"duplicate":true` if it is a retry. The
+/// field Idempotency-Key says the same as the parameter `message_id`, which wins.
 ///
 /// `Content-Type` says what the payload is: `application/json` is checked to be JSON, `text/…` to
 /// be UTF-8, anything else is binary. Refused, before the body is read, unless the host's hook
@@ -84,13 +87,18 @@ public:
 private:
     refusal_reason open();
     void read(std::string_view& input);
-    refusal_reason publish(position& at);
+    refusal_reason publish(client_published& done);
+    [[nodiscard]] std::string_view message_id() const noexcept {
+        if (auto const given = query_.get("message_id")) return *given;
+        return head_.field("Idempotency-Key").value_or(std::string_view{});
+    }
     void refuse(refusal_reason const& why, std::string_view extra_fields = {});
 
     live_endpoint& endpoint_;
     outbox out_;
     subscriber cursors_; // without subscriptions: what the driver asks every session for
     http::request_head head_;
+    client_identity identity_;
     http::query query_;
     http::body_reader body_;
     std::string unread_;
@@ -116,7 +124,8 @@ inline publish_session::publish_session(session_context const& context,
       keep_alive_{http::keep_alive(head)} {
     if (head.method() == "OPTIONS") {
         // A browser asks before it sends JSON to another origin.
-        out_.lane() = endpoint_.answer_preflight(head, "POST", "Content-Type, Authorization");
+        out_.lane() = endpoint_.answer_preflight(head, "POST",
+                                                 "Content-Type, Authorization, Idempotency-Key");
         end_ = session_end::close;
         return;
     }
@@ -137,8 +146,7 @@ inline publish_session::publish_session(session_context const& context,
 
 /// Everything that can be decided without the body.
 inline refusal_reason publish_session::open() {
-    client_identity identity;
-    if (auto const why = endpoint_.admit(head_, identity); why != error::none) return {why};
+    if (auto const why = endpoint_.admit(head_, identity_); why != error::none) return {why};
     auto query = http::query::parse(head_.query());
     if (!query) return {error::bad_query, "the query is not well-formed name=value pairs"};
     query_ = std::move(*query);
@@ -147,7 +155,10 @@ inline refusal_reason publish_session::open() {
         return {error::bad_query, "name one channel: ?channel=NAME"};
     if (!is_utf8(query_.get("key").value_or("")))
         return {error::bad_query, "the key must be UTF-8"};
-    return check_publish(endpoint_, identity.id, *channel);
+    if (message_id().size() > message_id_bytes_max)
+        return {error::id_too_long, "the id of a message has at most " +
+                                        std::to_string(message_id_bytes_max) + " bytes"};
+    return check_publish(endpoint_, identity_.id, *channel);
 }
 
 inline void publish_session::read(std::string_view& input) {
@@ -155,11 +166,11 @@ inline void publish_session::read(std::string_view& input) {
     if (status == parse_status::need_more) return;
     is_reading_ = false;
     if (status == parse_status::failed) return refuse({body_.failure()});
-    position at;
-    if (auto const why = publish(at)) return refuse(why);
+    client_published done;
+    if (auto const why = publish(done)) return refuse(why);
 
     std::string json;
-    append_published(json, query_.get("channel").value_or(""), {}, at);
+    append_published(json, query_.get("channel").value_or(""), {}, done.at, done.is_duplicate);
     json += '\n';
     auto& lane = out_.lane();
     http::append_status_line(lane, 200);
@@ -172,7 +183,7 @@ inline void publish_session::read(std::string_view& input) {
     end_ = keep_alive_ ? session_end::handback : session_end::close;
 }
 
-inline refusal_reason publish_session::publish(position& at) {
+inline refusal_reason publish_session::publish(client_published& done) {
     auto const type = head_.field("Content-Type").value_or("");
     auto const media_type = http::trim_whitespace(type.substr(0, type.find(';')));
     auto kind = payload_kind::binary;
@@ -184,8 +195,10 @@ inline refusal_reason publish_session::publish(position& at) {
         kind = payload_kind::text;
         if (!is_utf8(body_.body())) return {error::bad_payload, "the text is not UTF-8"};
     }
-    return publish_from_client(endpoint_, query_.get("channel").value_or(""), body_.body(),
-                               {query_.get("key").value_or(""), kind}, at);
+    return publish_from_client(endpoint_, identity_.id,
+                               {query_.get("channel").value_or(""), body_.body(),
+                                query_.get("key").value_or(""), kind, message_id()},
+                               done);
 }
 
 inline void publish_session::refuse(refusal_reason const& why, std::string_view extra_fields) {

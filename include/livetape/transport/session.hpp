@@ -34,9 +34,6 @@ enum class session_end : std::uint8_t {
     abort,    ///< close at once: the peer takes nothing, or is gone
 };
 
-/// The latest time there is: "no need to wake me".
-inline constexpr time_point never = time_point::max();
-
 /// One client on one transport: a state machine that bytes and the time go into and bytes, a
 /// deadline and the wish to close come out of. It does no I/O, so that whoever has a connection
 /// can drive it: Asio, another event loop, a host's own server, a simulation.

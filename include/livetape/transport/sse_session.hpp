@@ -58,6 +58,12 @@ public:
         sse::append_block(out, {.data = json, .event = is_raw_ ? "gap" : ""});
     }
 
+    void append_error(std::string& out, error what) const {
+        std::string json;
+        livetape::append_error(json, what, {});
+        sse::append_block(out, {.data = json, .event = is_raw_ ? "error" : ""});
+    }
+
     static void append_heartbeat(std::string& out) { sse::append_comment(out); }
 
 private:

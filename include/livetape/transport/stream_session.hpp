@@ -4,10 +4,13 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <livetape/channel/cursor.hpp>
 #include <livetape/channel/encoding.hpp>
@@ -15,6 +18,7 @@
 #include <livetape/transport/endpoint.hpp>
 #include <livetape/transport/outbox.hpp>
 #include <livetape/transport/session.hpp>
+#include <livetape/transport/session_channels.hpp>
 #include <livetape/wire/response.hpp>
 
 namespace livetape {
@@ -35,6 +39,7 @@ namespace livetape {
 /// - `append_start(out, cursor, retry)`, if the format has it: what opens the stream instead. The
 ///   cursor is empty if a snapshot follows; `retry` is what the client should wait to come back
 /// - `append_gap(out, channel, missed)`: a notice of lost events
+/// - `append_error(out, what)`, if the format has it: a notice that something is left out
 /// - `append_heartbeat(out)`: something that a client ignores
 ///
 /// `stream_format_base` has defaults for those that have one.
@@ -101,7 +106,11 @@ public:
 
 private:
     void open(session_context const& context, http::request_head const& head,
-              subscribe_request const& request, std::string_view identity);
+              subscribe_request const& request);
+    refusal_reason subscribe_all(subscribe_request const& request, std::string& gaps,
+                                 bool& has_snapshot);
+    [[nodiscard]] session_channels& channels();
+    void report_match(pattern_match const& match);
     void refuse(refusal_reason const& why, http::request_head const& head);
     void append_gap(std::string& out, std::string_view channel, gap const& missed) {
         format_.append_gap(out, channel, missed);
@@ -109,25 +118,30 @@ private:
     }
 
     [[nodiscard]] bool has_trailer() const {
-        return format_.has_cursor_after_flush(cursors_.count());
+        return format_.has_cursor_after_flush(event_streams());
     }
+    /// What the format is asked by: whether events are of one channel or of several.
+    [[nodiscard]] std::size_t event_streams() const noexcept { return is_shared_ ? 2 : 1; }
     [[nodiscard]] std::string reached() const;
 
     live_endpoint& endpoint_;
+    dispatcher& wakes_;
     outbox out_;
     subscriber cursors_;
+    client_identity identity_;
+    std::unique_ptr<session_channels> channels_; ///< null unless patterns or presence need it
     std::string trailer_;
     time_point last_written_;
     session_end end_ = session_end::none;
+    bool is_shared_ = false; ///< several channels, or patterns
     [[no_unique_address]] Format format_;
 };
 
 template <stream_format Format>
 stream_session<Format>::stream_session(session_context const& context,
                                        http::request_head const& head, std::string_view path)
-    : endpoint_{context.endpoint}, cursors_{context.wakes}, last_written_{context.now}, format_{
-                                                                                            path} {
-    client_identity identity;
+    : endpoint_{context.endpoint}, wakes_{context.wakes}, cursors_{context.wakes},
+      last_written_{context.now}, format_{path} {
     subscribe_request request;
     if (head.method() == "OPTIONS") {
         out_.lane() = endpoint_.answer_preflight(head, "GET", "Authorization, Last-Event-ID");
@@ -139,39 +153,27 @@ stream_session<Format>::stream_session(session_context const& context,
         return;
     }
     auto const channel = format_.path_channel(path);
-    refusal_reason why{endpoint_.admit(head, identity)};
+    refusal_reason why{endpoint_.admit(head, identity_)};
     if (!why)
         why = request.parse(head, channel.value_or(std::string_view{}), true,
                             endpoint_.options().channels_per_session_max);
     if (!why && request.channels().empty())
         why = {error::bad_query, "name at least one channel: ?channel=NAME"};
-    if (!why && channel && request.channels().size() > 1)
+    if (!why && channel && (request.channels().size() > 1 || request.has_pattern()))
         why = {error::bad_query, "a raw path takes one channel"};
     if (why) {
         refuse(why, head);
         return;
     }
-    open(context, head, request, identity.id);
+    open(context, head, request);
 }
 
 template <stream_format Format>
 void stream_session<Format>::open(session_context const& context, http::request_head const& head,
-                                  subscribe_request const& request, std::string_view identity) {
-    auto const& channels = request.channels();
-    auto const& format = format_.events(channels.size());
+                                  subscribe_request const& request) {
     std::string gaps;
     bool has_snapshot = false;
-    for (auto const& channel : channels) {
-        opened_cursor opened;
-        subscription* added = nullptr;
-        auto const start =
-            start_of(request.from(), channel, request.has_snapshot(), channels.size());
-        auto const why = subscribe(endpoint_, identity, cursors_, channel,
-                                   {*start, request.delivery(), format}, opened, added);
-        if (why) return refuse(why, head);
-        has_snapshot = has_snapshot || opened.snapshot;
-        if (opened.missed) append_gap(gaps, channel, *opened.missed);
-    }
+    if (auto const why = subscribe_all(request, gaps, has_snapshot)) return refuse(why, head);
 
     auto const& options = endpoint_.options();
     auto& lane = out_.lane();
@@ -193,8 +195,63 @@ void stream_session<Format>::open(session_context const& context, http::request_
     else if (!cursor.empty()) format_.append_cursor(lane, cursor);
 }
 
+/// Subscribes to everything that the request names; whatever is refused refuses the whole.
+template <stream_format Format>
+refusal_reason stream_session<Format>::subscribe_all(subscribe_request const& request,
+                                                     std::string& gaps, bool& has_snapshot) {
+    auto const& names = request.channels();
+    // Patterns bring any number of channels.
+    is_shared_ = names.size() > 1 || request.has_pattern();
+    std::vector<pattern_match> found;
+    for (auto const& name : names) {
+        if (has_wildcard(name)) {
+            pattern_request const wanted{name, request.cursor_text(), request.has_snapshot(),
+                                         request.delivery()};
+            if (auto refused = channels().subscribe(wanted, found)) return refused;
+            continue;
+        }
+        pattern_match one;
+        auto const start = start_of(request.from(), name, request.has_snapshot(), names.size());
+        subscribe_options const wanted{*start, request.delivery(), format_.events(event_streams())};
+        if (auto refused =
+                subscribe(endpoint_, identity_.id, cursors_, name, wanted, one.opened, one.added))
+            return refused;
+        if (one.added->source().members() != nullptr) channels().enter(one.added->source());
+        found.push_back(std::move(one));
+    }
+    for (auto const& each : found) {
+        if (each.added == nullptr) return {error::too_many_channels};
+        has_snapshot = has_snapshot || each.opened.snapshot;
+        if (each.opened.missed) append_gap(gaps, each.added->source().name(), *each.opened.missed);
+    }
+    return {};
+}
+
+template <stream_format Format>
+session_channels& stream_session<Format>::channels() {
+    if (!channels_)
+        channels_ = std::make_unique<session_channels>(
+            endpoint_, cursors_, wakes_, format_.events(event_streams()), &identity_,
+            [](void* self, pattern_match const& match) {
+                static_cast<stream_session*>(self)->report_match(match);
+            },
+            this);
+    return *channels_;
+}
+
+/// A channel begins with its first event and needs no notice; one that is left out does.
+template <stream_format Format>
+void stream_session<Format>::report_match(pattern_match const& match) {
+    if (match.added != nullptr || end_ != session_end::none) return;
+    endpoint_.errors().count(error::too_many_channels);
+    if constexpr (requires { format_.append_error(out_.lane(), error::none); })
+        format_.append_error(out_.lane(), error::too_many_channels);
+    cursors_.make_ready();
+}
+
 template <stream_format Format>
 void stream_session<Format>::refuse(refusal_reason const& why, http::request_head const& head) {
+    channels_.reset();
     cursors_.clear();
     auto const allow = why.what == error::method_not_allowed ? "Allow: GET, OPTIONS\r\n" : "";
     out_.lane() = endpoint_.refuse(why.what, why.detail, head, allow);
@@ -205,9 +262,11 @@ void stream_session<Format>::refuse(refusal_reason const& why, http::request_hea
 template <stream_format Format>
 std::string stream_session<Format>::reached() const {
     std::string text;
-    if (cursors_.count() == 1) append_position(text, cursors_.at(0).reached());
-    for (std::size_t i = 0; cursors_.count() > 1 && i < cursors_.count(); ++i)
+    if (!is_shared_ && cursors_.count() == 1) append_position(text, cursors_.at(0).reached());
+    for (std::size_t i = 0; is_shared_ && i < cursors_.count(); ++i)
         append_named_position(text, cursors_.at(i).source().name(), cursors_.at(i).reached());
+    // A pattern without channels yet: all that will be there is new to the client.
+    if (text.empty() && is_shared_) text = "oldest";
     return text;
 }
 

@@ -42,6 +42,27 @@ inline void append_subscribed(std::string& out, std::string_view channel, std::s
     out += is_recovered ? R"(","recovered":true})" : R"(","recovered":false})";
 }
 
+/// Appends `{"subscribed":"sensor.*","id":1,"cursor":"…","recovered":true}`.
+/// @param cursor  over the channels that match; empty if there is none yet, and then the oldest
+///                event of whatever comes is the one to go on with
+inline void append_pattern_subscribed(std::string& out, std::string_view pattern,
+                                      std::string_view id, std::string_view cursor,
+                                      bool is_recovered) {
+    append_json_string(out += R"({"subscribed":)", pattern);
+    detail::append_id(out, id);
+    append_json_string(out += R"(,"cursor":)", cursor.empty() ? "oldest" : cursor);
+    out += is_recovered ? R"(,"recovered":true})" : R"(,"recovered":false})";
+}
+
+/// Appends `{"unsubscribed":"sensor.*","id":1,"cursor":"…"}`; the cursor is as above.
+inline void append_pattern_unsubscribed(std::string& out, std::string_view pattern,
+                                        std::string_view id, std::string_view cursor) {
+    append_json_string(out += R"({"unsubscribed":)", pattern);
+    detail::append_id(out, id);
+    append_json_string(out += R"(,"cursor":)", cursor.empty() ? "oldest" : cursor);
+    out += '}';
+}
+
 /// Appends `{"unsubscribed":"ticks","id":1,"cursor":"…"}`.
 inline void append_unsubscribed(std::string& out, std::string_view channel, std::string_view id,
                                 position const& at) {

@@ -14,6 +14,7 @@
 #include <livetape/transport/compressed_encodings.hpp>
 #include <livetape/transport/encodings.hpp>
 #include <livetape/transport/session.hpp>
+#include <livetape/transport/session_channels.hpp>
 #include <livetape/transport/subscription_protocol.hpp>
 #include <livetape/transport/websocket_link.hpp>
 
@@ -38,12 +39,12 @@ public:
         link_.feed(bytes, now, [&](auto const& message) {
             if (!is_raw_) obey(message, now);
         });
-        if (!link_.is_open()) cursors_.clear();
+        if (!link_.is_open()) end_subscriptions();
     }
 
     void end_of_input(time_point) noexcept {
         link_.end_of_input();
-        cursors_.clear();
+        end_subscriptions();
     }
 
     void gather(write_batch& batch, time_point now) {
@@ -63,7 +64,7 @@ public:
 
     [[nodiscard]] time_point wake(time_point now) {
         auto const next = link_.wake(now);
-        if (!link_.is_open()) cursors_.clear();
+        if (!link_.is_open()) end_subscriptions();
         return next;
     }
 
@@ -90,12 +91,24 @@ private:
     void give_stats(command const& from);
     void publish(command const& from);
     void give_history(command const& from);
+    void give_presence(command const& from);
+    void subscribe_to_pattern(pattern_request const& wanted, std::string_view id);
+    void unsubscribe_from_pattern(command const& from);
+    void take_over(subscription& covered, command const& from);
+    void report_match(pattern_match const& match);
+    void report_gap(std::string_view channel, gap const& missed);
+    [[nodiscard]] session_channels& channels();
+    void end_subscriptions() {
+        if (seldom_) seldom_->channels.reset();
+        cursors_.clear();
+    }
     bool report_gap(subscriber::missed_events const& missed, time_point now);
 
     /// What most connections never need: an idle one shall not hold the memory.
     struct seldom_used {
         std::vector<command> deferred;
         std::size_t deferred_bytes = 0; ///< of the messages that the deferred commands came in
+        std::unique_ptr<session_channels> channels; ///< null unless patterns or presence need it
     };
 
     [[nodiscard]] seldom_used& seldom() {
@@ -124,6 +137,7 @@ private:
 
     websocket_link link_;
     encoding const& format_;
+    dispatcher& wakes_;
     subscriber cursors_;
     std::unique_ptr<client_identity const> identity_; ///< null if it is nobody in particular
     std::unique_ptr<seldom_used> seldom_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <livetape/transport/history_session.hpp>
+#include <livetape/transport/presence_answer.hpp>
 
 namespace livetape {
 
@@ -50,13 +51,18 @@ inline websocket_session::websocket_session(session_context const& context,
                                             detail::websocket_opening&& opening)
     : link_{context, head, opening.refused.what, opening.refused.detail,
             opening.is_raw ? std::span<std::string_view const>{} : detail::json_subprotocols},
-      format_{choose_format(link_, opening.is_raw)}, cursors_{context.wakes}, is_raw_{
-                                                                                  opening.is_raw} {
+      format_{choose_format(link_, opening.is_raw)}, wakes_{context.wakes}, cursors_{context.wakes},
+      is_raw_{opening.is_raw} {
     if (!link_.is_open()) return;
     if (auto& known = opening.identity; !known.id.empty() || !known.info.empty())
         identity_ = std::make_unique<client_identity const>(std::move(known));
     auto const& request = opening.request;
     for (auto const& channel : request.channels()) {
+        if (!is_raw_ && has_wildcard(channel)) {
+            subscribe_to_pattern(
+                {channel, request.cursor_text(), request.has_snapshot(), request.delivery()}, {});
+            continue;
+        }
         auto const start =
             start_of(request.from(), channel, request.has_snapshot(), request.channels().size());
         auto const refused = subscribe_to(channel, *start, request.delivery(), {});
@@ -89,6 +95,8 @@ inline bool websocket_session::waits_for_events(command::kind what) const noexce
     case command::kind::change:
     case command::kind::stats: return true;
     case command::kind::subscribe:
+        // It may be about a channel that a pattern brought already.
+        return seldom_ && (!seldom_->deferred.empty() || seldom_->channels);
     case command::kind::credit: return seldom_ && !seldom_->deferred.empty();
     case command::kind::publish:
     case command::kind::history:
@@ -120,11 +128,17 @@ inline void websocket_session::obey(command const& from) {
     case command::kind::change: return change(from);
     case command::kind::credit: return give_credit(from);
     case command::kind::stats: return give_stats(from);
-    case command::kind::presence: return reply_error(error::unsupported, {}, from.id);
+    case command::kind::presence: return give_presence(from);
     }
 }
 
 inline void websocket_session::subscribe_by_command(command const& from) {
+    if (has_wildcard(from.channel))
+        return subscribe_to_pattern({from.channel, from.cursor, from.has_snapshot, from.delivery},
+                                    from.id);
+    auto* const covered = seldom_ && seldom_->channels ? cursors_.find(from.channel) : nullptr;
+    if (covered != nullptr && seldom_->channels->is_by_pattern(covered->source()))
+        return take_over(*covered, from);
     auto const at = cursor::parse(from.cursor);
     if (!at) return reply_error(error::bad_cursor, {}, from.id);
     auto const start = start_of(*at, from.channel, from.has_snapshot, 1);
@@ -142,25 +156,98 @@ inline refusal_reason websocket_session::subscribe_to(std::string_view channel,
                                  {start, delivery, format_}, opened, added))
         return refused;
     if (is_raw_) return opened.missed ? refusal_reason{error::gap} : refusal_reason{};
+    if (added->source().members() != nullptr) channels().enter(added->source());
     std::string json;
     append_subscribed(json, channel, id, added->reached(), opened.is_recovered);
     reply(json);
-    if (opened.missed) {
-        link_.endpoint().errors().count(error::gap);
-        json.clear();
-        append_gap(json, channel, *opened.missed);
-        reply(json);
-    }
+    if (opened.missed) report_gap(channel, *opened.missed);
     return {};
 }
 
+inline void websocket_session::report_gap(std::string_view channel, gap const& missed) {
+    link_.endpoint().errors().count(error::gap);
+    std::string json;
+    append_gap(json, channel, missed);
+    reply(json);
+}
+
+inline session_channels& websocket_session::channels() {
+    auto& own = seldom().channels;
+    if (!own)
+        own = std::make_unique<session_channels>(
+            link_.endpoint(), cursors_, wakes_, format_, identity_.get(),
+            [](void* self, pattern_match const& match) {
+                static_cast<websocket_session*>(self)->report_match(match);
+            },
+            this);
+    return *own;
+}
+
+inline void websocket_session::subscribe_to_pattern(pattern_request const& wanted,
+                                                    std::string_view id) {
+    std::vector<pattern_match> matched;
+    if (auto const refused = channels().subscribe(wanted, matched))
+        return reply_error(refused.what, refused.detail, id);
+    std::string reached;
+    bool is_recovered = !wanted.cursor_text.empty() && wanted.cursor_text != "now";
+    for (auto const& each : matched) {
+        if (each.added == nullptr) continue;
+        append_named_position(reached, each.added->source().name(), each.added->reached());
+        is_recovered = is_recovered && !each.opened.missed;
+    }
+    std::string json;
+    append_pattern_subscribed(json, wanted.pattern, id, reached, is_recovered);
+    reply(json);
+    for (auto const& each : matched) report_match(each);
+}
+
+/// The acknowledgement that goes before a channel's first event.
+inline void websocket_session::report_match(pattern_match const& match) {
+    if (!link_.is_open()) return;
+    cursors_.make_ready();
+    if (match.added == nullptr) return reply_error(error::too_many_channels, {}, {});
+    auto const name = match.added->source().name();
+    std::string json;
+    append_subscribed(json, name, {}, match.added->reached(), match.opened.is_recovered,
+                      match.pattern);
+    reply(json);
+    if (match.opened.missed) report_gap(name, *match.opened.missed);
+}
+
+/// A client names a channel that a pattern brought: it is there already, and goes on where it is.
+inline void websocket_session::take_over(subscription& covered, command const& from) {
+    auto delivery = covered.delivery();
+    if (auto const refused = apply(from.delivery, link_.endpoint().options().delivery, delivery,
+                                   keys_elsewhere(cursors_, &covered)))
+        return reply_error(refused.what, refused.detail, from.id);
+    channels().name(covered.source());
+    if (!from.delivery.is_empty()) cursors_.change(covered, delivery);
+    std::string json;
+    append_subscribed(json, from.channel, from.id, covered.reached(), false);
+    reply(json);
+}
+
+inline void websocket_session::unsubscribe_from_pattern(command const& from) {
+    std::string left;
+    if (!seldom_ || !seldom_->channels || !seldom_->channels->unsubscribe(from.channel, left))
+        return reply_error(error::not_subscribed, {}, from.id);
+    std::string json;
+    append_pattern_unsubscribed(json, from.channel, from.id, left);
+    reply(json);
+}
+
 inline void websocket_session::unsubscribe(command const& from) {
+    if (has_wildcard(from.channel)) return unsubscribe_from_pattern(from);
     auto* const found = cursors_.find(from.channel);
-    if (found == nullptr) return reply_error(error::not_subscribed, {}, from.id);
+    auto* const own = seldom_ ? seldom_->channels.get() : nullptr;
+    if (found == nullptr || (own != nullptr && own->is_by_pattern(found->source())))
+        return reply_error(error::not_subscribed, {}, from.id);
     std::string json;
     append_unsubscribed(json, from.channel, from.id, found->reached());
-    cursors_.remove(*found);
     reply(json);
+    if (own != nullptr && own->keeps(found->source())) return;
+    if (own != nullptr) own->leave(found->source());
+    cursors_.remove(*found);
 }
 
 inline void websocket_session::change(command const& from) {
@@ -205,14 +292,25 @@ inline void websocket_session::give_stats(command const& from) {
 }
 
 inline void websocket_session::publish(command const& from) {
-    position at;
+    client_published done;
     auto refused = check_publish(link_.endpoint(), identity(), from.channel);
     if (!refused)
-        refused = publish_from_client(link_.endpoint(), from.channel, from.payload,
-                                      {from.key, from.payload_is}, at);
+        refused = publish_from_client(
+            link_.endpoint(), identity(),
+            {from.channel, from.payload, from.key, from.payload_is, from.message_id}, done);
     if (refused) return reply_error(refused.what, refused.detail, from.id);
     std::string json;
-    append_published(json, from.channel, from.id, at);
+    append_published(json, from.channel, from.id, done.at, done.is_duplicate);
+    reply(json);
+}
+
+inline void websocket_session::give_presence(command const& from) {
+    auto const& options = link_.endpoint().options();
+    std::shared_ptr<channel> of;
+    if (auto const refused = find_for_presence(link_.endpoint(), identity(), from.channel, of))
+        return reply_error(refused.what, refused.detail, from.id);
+    std::string json;
+    append_presence(json, *of, options.presence_members_max, from.id);
     reply(json);
 }
 
