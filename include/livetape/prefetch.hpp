@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace livetape::detail {
 
@@ -14,8 +15,10 @@ inline void
 prefetch([[maybe_unused]] void const* at, [[maybe_unused]] std::size_t bytes) noexcept {
 #if defined(__GNUC__) || defined(__clang__)
     constexpr std::size_t cache_line_bytes = 64;
+    // As a number: adding to a null pointer would be undefined.
+    auto const first = reinterpret_cast<std::uintptr_t>(at);
     for (std::size_t i = 0; i < bytes; i += cache_line_bytes)
-        __builtin_prefetch(static_cast<char const*>(at) + i, 1);
+        __builtin_prefetch(reinterpret_cast<void const*>(first + i), 1);
 #endif
 }
 
