@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -127,8 +126,8 @@ inline parse_status body_decoder::next(std::string_view& input,
 }
 
 inline std::string_view body_decoder::take_content(std::string_view& input) noexcept {
-    auto const content = input.substr(
-        0, static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, input.size())));
+    auto const content =
+        remaining_ < input.size() ? input.substr(0, static_cast<std::size_t>(remaining_)) : input;
     if (content.size() > allowed_) {
         state_ = fail(error::body_too_large);
         return {};

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <span>
@@ -60,9 +59,9 @@ struct handshake_agreement {
         "Content-Length",
         "Transfer-Encoding",
     };
-    return std::any_of(std::begin(names), std::end(names), [name](std::string_view each) {
-        return http::equals_ignoring_case(each, name);
-    });
+    for (std::string_view const each : names)
+        if (http::equals_ignoring_case(each, name)) return true;
+    return false;
 }
 
 /// Appends the request of the opening handshake (RFC 6455 §4.1).
@@ -102,10 +101,12 @@ namespace detail {
     std::vector<extension> offered;
     if (!parse_extensions(offer, offered)) return false;
     for (std::size_t i = 0; i < accepted.size(); ++i) {
-        auto const is_same = [&](extension const& other) { return other.name == accepted[i].name; };
-        if (std::none_of(offered.begin(), offered.end(), is_same)) return false;
-        auto const before = std::span{accepted}.first(i);
-        if (std::any_of(before.begin(), before.end(), is_same)) return false;
+        auto const names_it = [&](std::span<extension const> extensions) {
+            for (extension const& each : extensions)
+                if (each.name == accepted[i].name) return true;
+            return false;
+        };
+        if (!names_it(offered) || names_it(std::span{accepted}.first(i))) return false;
     }
     return true;
 }
@@ -141,9 +142,9 @@ namespace detail {
     handshake_agreement found;
     if (auto const count = head.count("Sec-WebSocket-Protocol"); count != 0) {
         found.subprotocol = *head.field("Sec-WebSocket-Protocol");
-        auto const& names = offer.subprotocols;
-        if (count > 1 || std::find(names.begin(), names.end(), found.subprotocol) == names.end())
-            return error::unoffered_subprotocol;
+        bool is_offered = false;
+        for (auto const& name : offer.subprotocols) is_offered |= name == found.subprotocol;
+        if (count > 1 || !is_offered) return error::unoffered_subprotocol;
     }
     bool const is_list =
         detail::all_lines(head, "Sec-WebSocket-Extensions", [&found](std::string_view value) {

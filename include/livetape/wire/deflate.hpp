@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -75,7 +74,8 @@ struct deflate_settings {
 
 /// zlib counts in `unsigned`: the most that one call takes or gives.
 [[nodiscard]] inline uInt stream_bytes(std::size_t size) noexcept {
-    return static_cast<uInt>(std::min<std::size_t>(size, std::numeric_limits<uInt>::max()));
+    constexpr auto most = std::numeric_limits<uInt>::max();
+    return size < most ? static_cast<uInt>(size) : most;
 }
 
 [[nodiscard]] inline Bytef* stream_pointer(char const* bytes) noexcept {
@@ -297,8 +297,7 @@ inline message_codec::inflated deflate_codec::inflate(std::string_view& input, b
     has_begun_ = true;
     if (!inflater_) {
         // A window of 8 bits is inflated with one of 9.
-        inflater_ = std::make_unique<inflate_stream>(
-            std::max(agreed_.peer_window_bits, window_bits_deflatable_min));
+        inflater_ = std::make_unique<inflate_stream>(deflatable(agreed_.peer_window_bits));
         if (!inflater_->is_good()) return {0, false, error::internal_error};
     }
     auto rest = out;
@@ -401,10 +400,11 @@ permessage_deflate::make_codec(deflate_parameters const& agreed, bool is_server)
     detail::deflate_codec::sides sides;
     if (is_server)
         sides = {server_bits, client_bits, is_server_context_kept, is_client_context_kept};
-    else
-        sides = {std::min(client_bits,
-                          std::max(options_.client_max_window_bits, window_bits_deflatable_min)),
-                 server_bits, is_client_context_kept, is_server_context_kept};
+    else {
+        auto const wanted_bits = deflatable(options_.client_max_window_bits);
+        sides = {client_bits < wanted_bits ? client_bits : wanted_bits, server_bits,
+                 is_client_context_kept, is_server_context_kept};
+    }
 
     detail::deflate_settings const settings{sides.own_window_bits, options_.memory_level,
                                             options_.compression_level, options_.threshold_bytes};

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <optional>
@@ -34,6 +33,11 @@ inline constexpr std::uint8_t window_bits_max = 15;
 /// The smallest window that zlib compresses with; 8, the smallest that a peer may ask for, it only
 /// inflates.
 inline constexpr std::uint8_t window_bits_deflatable_min = 9;
+
+/// The window, widened to one that zlib deflates with.
+[[nodiscard]] constexpr std::uint8_t deflatable(std::uint8_t window_bits) noexcept {
+    return window_bits < window_bits_deflatable_min ? window_bits_deflatable_min : window_bits;
+}
 
 namespace detail {
 
@@ -113,7 +117,7 @@ answer_deflate_offer(deflate_parameters const& offer, deflate_preferences const&
     answer.client_no_context_takeover =
         wanted.client_no_context_takeover || offer.client_no_context_takeover;
 
-    auto const own = std::max(wanted.server_max_window_bits, window_bits_deflatable_min);
+    auto const own = deflatable(wanted.server_max_window_bits);
     auto const asked = offer.server_max_window_bits.value_or(window_bits_max);
     if (asked < window_bits_deflatable_min) return {};
     // Messages compressed alone are shared by all connections with the same window: either ours or,
@@ -126,8 +130,8 @@ answer_deflate_offer(deflate_parameters const& offer, deflate_preferences const&
 
     // §7.1.2.2: a client that does not say that it understands the parameter must not be sent it.
     if (offer.has_client_max_window_bits) {
-        auto const bits = std::min(offer.client_max_window_bits.value_or(window_bits_max),
-                                   wanted.client_max_window_bits);
+        auto bits = offer.client_max_window_bits.value_or(window_bits_max);
+        if (bits > wanted.client_max_window_bits) bits = wanted.client_max_window_bits;
         if (offer.client_max_window_bits || bits < window_bits_max)
             answer.client_max_window_bits = bits;
         answer.has_client_max_window_bits = answer.client_max_window_bits.has_value();
@@ -144,8 +148,7 @@ answer_deflate_offer(deflate_parameters const& offer, deflate_preferences const&
         offer.server_max_window_bits = wanted.server_max_window_bits;
     offer.has_client_max_window_bits = true;
     if (wanted.client_max_window_bits < window_bits_max)
-        offer.client_max_window_bits =
-            std::max(wanted.client_max_window_bits, window_bits_deflatable_min);
+        offer.client_max_window_bits = deflatable(wanted.client_max_window_bits);
     return offer;
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <span>
@@ -58,8 +57,9 @@ public:
     }
 
     [[nodiscard]] bool contains(std::string_view name) const noexcept {
-        auto const end = names_.begin() + static_cast<std::ptrdiff_t>(count_);
-        return std::find(names_.begin(), end, name) != end;
+        for (std::size_t i = 0; i < count_; ++i)
+            if (names_[i] == name) return true;
+        return false;
     }
 
 private:
@@ -95,8 +95,7 @@ private:
     text += "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
     auto const hash = sha1(text);
     std::array<char, hash.size()> bytes;
-    std::transform(hash.begin(), hash.end(), bytes.begin(),
-                   [](unsigned char byte) { return static_cast<char>(byte); });
+    for (std::size_t i = 0; i < hash.size(); ++i) bytes[i] = static_cast<char>(hash[i]);
     text.clear();
     append_base64(text, {bytes.data(), bytes.size()});
     return text;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -254,7 +253,8 @@ inline header_result message_reader::take_header(std::span<char>& input,
         if (result.status == parse_status::failed) return result;
     }
     std::size_t const kept = header_bytes_;
-    std::size_t const taken = std::min(header_.size() - kept, input.size());
+    std::size_t const lacking = header_.size() - kept;
+    std::size_t const taken = lacking < input.size() ? lacking : input.size();
     if (taken > 0) std::memcpy(header_.data() + kept, input.data(), taken);
     auto const result = parse_header({header_.data(), kept + taken}, header, allowed_bits);
     if (result.status == parse_status::done) {
@@ -346,8 +346,9 @@ inline message_reader::item message_reader::continue_frame(std::span<char>& inpu
 /// What the front of the input has of the frame's payload, unmasked in place.
 inline std::span<char> message_reader::take_unmasked(std::span<char> input) noexcept {
     auto& p = *progress_;
-    auto const bytes = input.first(
-        static_cast<std::size_t>(std::min<std::uint64_t>(p.frame_bytes_left, input.size())));
+    auto const bytes = p.frame_bytes_left < input.size()
+                           ? input.first(static_cast<std::size_t>(p.frame_bytes_left))
+                           : input;
     auto const fresh = bytes.subspan(p.unmasked_bytes);
     if (p.frame.is_masked) apply_mask(fresh, p.frame.masking_key, p.mask_phase);
     p.mask_phase = static_cast<std::uint8_t>((p.mask_phase + fresh.size()) % 4);
@@ -465,8 +466,9 @@ inline void message_reader::append(std::string_view bytes, std::size_t size_poss
     auto& message = progress_->message;
     std::size_t const needed = message.size() + bytes.size();
     if (needed > message.capacity()) {
-        std::size_t const doubled = std::max<std::size_t>(2 * message.capacity(), 64);
-        message.reserve(std::max(needed, std::min(doubled, size_possible)));
+        std::size_t grown = message.capacity() < 32 ? 64 : 2 * message.capacity();
+        if (grown > size_possible) grown = size_possible;
+        message.reserve(grown > needed ? grown : needed);
     }
     message.insert(message.end(), bytes.begin(), bytes.end());
 }

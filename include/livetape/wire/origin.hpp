@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -106,9 +105,9 @@ public:
 private:
     [[nodiscard]] bool is_listed(std::string_view origin) const noexcept {
         auto const parts = detail::parse_origin(origin);
-        return std::any_of(allowed_.begin(), allowed_.end(), [&](std::string const& allowed) {
-            return parts ? detail::parse_origin(allowed) == parts : allowed == origin;
-        });
+        for (std::string const& allowed : allowed_)
+            if (parts ? detail::parse_origin(allowed) == parts : allowed == origin) return true;
+        return false;
     }
 
     std::vector<std::string> allowed_;

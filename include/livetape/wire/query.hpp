@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -155,7 +154,7 @@ inline std::optional<query> query::parse(std::string_view text, std::size_t para
     parsed.bytes_.reserve(text.size());
     while (!text.empty()) {
         auto const pair = text.substr(0, text.find('&'));
-        text.remove_prefix(std::min(pair.size() + 1, text.size()));
+        text.remove_prefix(pair.size() < text.size() ? pair.size() + 1 : text.size());
         if (pair.empty()) continue;
         if (parsed.entries_.size() == parameters_max) return std::nullopt;
 

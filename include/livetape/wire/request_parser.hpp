@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -168,7 +167,8 @@ inline error request_parser::parse_request_line(std::string_view line) {
 
     constexpr std::size_t usual_head_bytes = 512;
     constexpr std::size_t usual_field_count = 16;
-    head_.reserve(std::max(usual_head_bytes, 2 * target.size()), usual_field_count);
+    head_.reserve(2 * target.size() > usual_head_bytes ? 2 * target.size() : usual_head_bytes,
+                  usual_field_count);
     head_.set_request_line(method, target, minor_version);
     stage_ = stage::fields;
     return error::none;
