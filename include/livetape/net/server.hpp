@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -94,9 +93,8 @@ public:
         return mount.endpoint;
     }
 
-    /// Serves the files below a directory; throws std::filesystem::filesystem_error if there is
-    /// none.
-    void files(std::string prefix, std::filesystem::path const& directory) {
+    /// Serves the files below a directory; throws std::system_error if there is none.
+    void files(std::string prefix, std::string const& directory) {
         state_->directories.emplace_back(std::move(prefix), static_files{directory});
     }
 

@@ -1,14 +1,20 @@
 #pragma once
 
 #include <array>
+#include <cerrno>
 #include <cstddef>
-#include <filesystem>
-#include <fstream>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <livetape/json_text.hpp>
 #include <livetape/net/reply.hpp>
@@ -54,9 +60,14 @@ public:
     /// Larger files are refused: they belong to a file server, not into a shard's memory.
     static constexpr std::size_t file_bytes_max = std::size_t{16} << 20;
 
-    /// @throws std::filesystem::filesystem_error if the directory does not exist
-    explicit static_files(std::filesystem::path const& directory)
-        : root_{std::filesystem::canonical(directory)} {}
+    /// @param directory  taken by its real path, so the process may change its own later
+    /// @throws std::system_error if the directory does not exist
+    explicit static_files(std::string const& directory) {
+        auto root = real_path(directory);
+        if (!root) throw std::system_error{errno, std::system_category(), directory};
+        root_ = std::move(*root);
+        if (root_ != "/") root_ += '/';
+    }
 
     /// Answers a GET or HEAD for a path below the mount point, percent-encoded, with or without the
     /// '/' at its beginning; nothing if there is no such file.
@@ -64,39 +75,48 @@ public:
                                                  http::request_head const& head) const {
         std::string decoded;
         if (!http::percent_decode(path, decoded)) return std::nullopt;
-        auto const file = locate(decoded);
-        if (!file) return std::nullopt;
-
-        std::error_code ec;
-        auto const size = std::filesystem::file_size(*file, ec);
-        auto const changed = std::filesystem::last_write_time(*file, ec).time_since_epoch().count();
-        if (ec || size > file_bytes_max) return std::nullopt;
+        struct stat found;
+        auto const path_found = locate(decoded, found);
+        if (!path_found || static_cast<std::uint64_t>(found.st_size) > file_bytes_max)
+            return std::nullopt;
         http_reply reply;
         std::string tag{'"'};
-        append_number(tag, static_cast<std::uint64_t>(changed));
+        append_number(tag, static_cast<std::uint64_t>(found.st_mtim.tv_sec) * 1'000'000'000 +
+                               static_cast<std::uint64_t>(found.st_mtim.tv_nsec));
         tag += '-';
-        append_number(tag, size);
+        append_number(tag, static_cast<std::uint64_t>(found.st_size));
         tag += '"';
         http::append_field(reply.fields, "ETag", tag);
         http::append_field(reply.fields, "Cache-Control", "no-cache");
         http::append_field(reply.fields, "X-Content-Type-Options", "nosniff");
-        reply.content_type = media_type_of(file->filename().string());
+        reply.content_type = media_type_of(*path_found);
         if (is_known(head, tag)) reply.status = 304;
-        else if (!read(*file, reply.body)) return std::nullopt;
+        else if (!read(*path_found, reply.body)) return std::nullopt;
         return reply;
     }
 
 private:
-    [[nodiscard]] std::optional<std::filesystem::path> locate(std::string_view path) const {
+    /// The path without symbolic links, `.` and `..`; nothing, and `errno`, if it leads nowhere.
+    [[nodiscard]] static std::optional<std::string> real_path(std::string const& path) {
+        struct freed {
+            void operator()(char* text) const noexcept { std::free(text); }
+        };
+        std::unique_ptr<char, freed> const real{::realpath(path.c_str(), nullptr)};
+        if (!real) return std::nullopt;
+        return std::string{real.get()};
+    }
+
+    [[nodiscard]] std::optional<std::string> locate(std::string_view path,
+                                                    struct stat& found) const {
         if (path.find('\0') != std::string_view::npos) return std::nullopt;
         while (path.starts_with('/')) path.remove_prefix(1);
-        std::error_code ec;
-        auto file = std::filesystem::canonical(root_ / std::filesystem::path{path}, ec);
-        if (ec) return std::nullopt;
-        if (std::filesystem::is_directory(file, ec))
-            file = std::filesystem::canonical(file / "index.html", ec);
-        if (ec || !is_below_root(file) || !std::filesystem::is_regular_file(file, ec))
-            return std::nullopt;
+        auto file = real_path(root_ + std::string{path});
+        if (!file || ::stat(file->c_str(), &found) != 0) return std::nullopt;
+        if (S_ISDIR(found.st_mode)) {
+            file = real_path(*file + "/index.html");
+            if (!file || ::stat(file->c_str(), &found) != 0) return std::nullopt;
+        }
+        if (!file->starts_with(root_) || !S_ISREG(found.st_mode)) return std::nullopt;
         return file;
     }
 
@@ -108,20 +128,22 @@ private:
                http::has_token(head, "If-None-Match", "*");
     }
 
-    [[nodiscard]] bool is_below_root(std::filesystem::path const& file) const {
-        auto part = file.begin();
-        for (auto const& of_root : root_)
-            if (part == file.end() || *part++ != of_root) return false;
-        return part != file.end();
+    [[nodiscard]] static bool read(std::string const& file, std::string& body) {
+        // Not waiting for a writer, should somebody have put a pipe there meanwhile.
+        int const descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (descriptor < 0) return false;
+        std::array<char, 16384> block;
+        ssize_t got;
+        do {
+            do got = ::read(descriptor, block.data(), block.size());
+            while (got < 0 && errno == EINTR);
+            if (got > 0) body.append(block.data(), static_cast<std::size_t>(got));
+        } while (got > 0 && body.size() <= file_bytes_max);
+        ::close(descriptor);
+        return got == 0;
     }
 
-    [[nodiscard]] static bool read(std::filesystem::path const& file, std::string& body) {
-        std::ifstream in{file, std::ios::binary};
-        body.assign(std::istreambuf_iterator<char>{in}, {});
-        return in.good() || in.eof();
-    }
-
-    std::filesystem::path root_;
+    std::string root_; ///< ends with '/'
 };
 
 } // namespace livetape
