@@ -12,7 +12,7 @@ using time_point = clock::time_point;
 /// Where a component asks for the time; a simulation passes its own.
 using time_source = time_point (*)();
 
-/// The latest time there is: "no need to wake me".
+/// The latest time there is: "no need to wake me" and "nothing waits".
 inline constexpr time_point never = time_point::max();
 
 } // namespace livetape

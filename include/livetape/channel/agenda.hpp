@@ -12,9 +12,6 @@
 
 namespace livetape {
 
-/// What `advance` answers when nothing waits for a time.
-inline constexpr time_point never = time_point::max();
-
 /// The first multiple of `interval` after `now`, counted from the clock's zero: whoever uses the
 /// same interval gets the same instants, and so one wake-up serves them all.
 /// Precondition: `interval > 0`, and `now` is not before the clock's zero.
