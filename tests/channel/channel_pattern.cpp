@@ -6,10 +6,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -151,9 +153,11 @@ TEST_CASE("channel/pattern_index: agrees with matching one by one while patterns
     for (int step = 0; step < 20'000; ++step) {
         CAPTURE(step);
         if (below(3) == 0 && !patterns.empty()) {
-            auto const which = below(static_cast<unsigned>(patterns.size()));
-            index.remove(patterns[which].first, patterns[which].second);
-            patterns.erase(patterns.begin() + which);
+            auto const which =
+                patterns.begin() +
+                static_cast<std::ptrdiff_t>(below(static_cast<unsigned>(patterns.size())));
+            index.remove(which->first, which->second);
+            patterns.erase(which);
         } else if (patterns.size() < 50) {
             auto const text = text_of(true);
             if (!is_channel_pattern(text)) continue;
