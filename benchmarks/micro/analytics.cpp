@@ -149,7 +149,8 @@ void group(benchmark::State& state, Operator initial) {
 BENCHMARK_CAPTURE(group, mean_10000_keys, mean{});
 BENCHMARK_CAPTURE(group, tumbling_mean_10000_keys, tumbling_window<mean>{1s});
 
-/// Payloads of 100 bytes, of 100 keys, to three operators that publish when their windows close.
+/// Payloads of 100 bytes, ten each millisecond of event time and of 100 keys in turn, to three
+/// operators that publish when their windows close: three results for 100 payloads.
 void json_to_three_operators(benchmark::State& state) {
     hub channels;
     auto& source = channels.open("ticks");
@@ -170,16 +171,17 @@ void json_to_three_operators(benchmark::State& state) {
                    .to(channels.open("averages"));
     constexpr std::size_t batch = 1000;
     std::vector<std::string> payloads;
-    std::uint64_t time = 1'700'000'000'000;
+    std::uint64_t number = 0;
     bool is_100_bytes = true;
     for (auto _ : state) {
         state.PauseTiming();
         payloads.clear();
-        for (std::size_t i = 0; i < batch; ++i, ++time) {
+        for (std::size_t i = 0; i < batch; ++i, ++number) {
+            auto const time = 1'700'000'000'000 + number / 10;
             auto text = "{\"time\":" + std::to_string(time) + ",\"symbol\":\"S" +
-                        std::to_string(100 + time % 100) +
-                        "\",\"price\":" + std::to_string(100'000 + time % 977) +
-                        ".25,\"volume\":" + std::to_string(10 + time % 89) + ",\"venue\":\"";
+                        std::to_string(100 + number % 100) +
+                        "\",\"price\":" + std::to_string(100'000 + number % 977) +
+                        ".25,\"volume\":" + std::to_string(10 + number % 89) + ",\"venue\":\"";
             text.append(98 - text.size(), 'v') += "\"}";
             is_100_bytes = is_100_bytes && text.size() == 100;
             payloads.push_back(std::move(text));

@@ -73,15 +73,12 @@ private:
     void add(record<Numbers> const& event, group& into, diagnostics& problems, Number... number) {
         into.has_changed = true;
         if constexpr (closes<Window>) {
-            auto const before = into.window.counters();
+            auto const dropped = into.window.counters().dropped;
             for (auto closed = into.window.add(event.time, number...); closed;
                  closed = into.window.next())
                 publish(event.key, *closed, problems);
-            auto const& after = into.window.counters();
-            if (after.dropped != before.dropped) [[unlikely]]
+            if (into.window.counters().dropped != dropped) [[unlikely]]
                 problems.note(problem::late, {}, event.key);
-            if (after.left_out != before.left_out) [[unlikely]]
-                problems.note(problem::bad_time, {}, event.key);
         } else {
             auto const late = into.window.late();
             into.window.add(event.time, number...);
