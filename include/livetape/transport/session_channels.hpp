@@ -79,12 +79,20 @@ public:
         return by_pattern_.contains(&which);
     }
 
+    /// Whether a pattern, other than `but`, covers channels of that name. One that is covered and
+    /// not subscribed to has just been created: its events are due from the first one on.
+    [[nodiscard]] bool covers(std::string_view name, std::string_view but = {}) const {
+        for (auto const& each : patterns_)
+            if (each->pattern != but && matches_channel_pattern(each->pattern, name)) return true;
+        return false;
+    }
+
     /// The client names a channel that patterns covered alone.
     void name(channel const& which) { by_pattern_.erase(&which); }
 
     /// The client lets go of a channel that it named; true if a pattern goes on covering it.
     [[nodiscard]] bool keeps(channel const& which) {
-        if (!is_matched(which.name())) return false;
+        if (!covers(which.name())) return false;
         by_pattern_.insert(&which);
         return true;
     }
@@ -116,15 +124,9 @@ private:
         std::unique_ptr<pattern_subscription> watch{};
     };
 
-    [[nodiscard]] bool is_matched(std::string_view name) const {
-        for (auto const& each : patterns_)
-            if (matches_channel_pattern(each->pattern, name)) return true;
-        return false;
-    }
-
     [[nodiscard]] refusal_reason check(pattern_request const& wanted, cursor const& from,
                                        delivery_options& delivery) const;
-    [[nodiscard]] static start_position start_of_match(watched const& by, std::string_view name);
+    [[nodiscard]] start_position start_of_match(watched const& by, std::string_view name) const;
     void match(watched& by, std::shared_ptr<channel> const& matching);
 
     live_endpoint& endpoint_;

@@ -56,11 +56,15 @@ inline refusal_reason session_channels::subscribe(pattern_request const& wanted,
     return failure;
 }
 
-inline start_position session_channels::start_of_match(watched const& by, std::string_view name) {
-    start_position begins_here;
-    begins_here.from = start_position::kind::oldest;
-    if (by.opening == nullptr) return begins_here;
-    if (by.from->what() == cursor::kind::positions && !by.from->find(name)) return begins_here;
+inline start_position session_channels::start_of_match(watched const& by,
+                                                       std::string_view name) const {
+    start_position from_its_beginning;
+    from_its_beginning.from = start_position::kind::oldest;
+    if (by.opening == nullptr) return from_its_beginning;
+    bool const is_named = by.from->find(name).has_value();
+    bool const is_new =
+        by.from->what() == cursor::kind::positions || covers(name, by.opening->pattern);
+    if (is_new && !is_named) return from_its_beginning;
     return *start_of(*by.from, name, by.opening->has_snapshot, 1);
 }
 
@@ -103,7 +107,7 @@ inline bool session_channels::unsubscribe(std::string_view pattern, std::string&
         if (!is_by_pattern(source) || !matches_channel_pattern(ended->pattern, source.name()))
             continue;
         append_named_position(left, source.name(), each.reached());
-        if (is_matched(source.name())) continue;
+        if (covers(source.name())) continue;
         by_pattern_.erase(&source);
         leave(source);
         cursors_.remove(each);

@@ -141,7 +141,10 @@ inline void websocket_session::subscribe_by_command(command const& from) {
         return take_over(*covered, from);
     auto const at = cursor::parse(from.cursor);
     if (!at) return reply_error(error::bad_cursor, {}, from.id);
-    auto const start = start_of(*at, from.channel, from.has_snapshot, 1);
+    auto start = start_of(*at, from.channel, from.has_snapshot, 1);
+    if (start->from == start_position::kind::now && seldom_ && seldom_->channels &&
+        seldom_->channels->covers(from.channel))
+        start->from = start_position::kind::oldest;
     auto const refused = subscribe_to(from.channel, *start, from.delivery, from.id);
     if (refused) reply_error(refused.what, refused.detail, from.id);
 }
