@@ -60,7 +60,8 @@ inline void subscriber::give_credit(subscription& which, std::uint32_t flushes) 
 inline void subscriber::schedule(subscription& which) {
     which.look();
     if (which.is_open()) mark_due(which);
-    else if (which.is_behind() && which.has_credit()) which.feed_->rouse();
+    // What lies beyond this flush waits for a tick, and the signal that asks for it may be gone.
+    if (which.has_credit() && which.limit() < which.source().last_offset()) which.feed_->rouse();
 }
 
 inline void subscriber::remove(subscription& which) {
