@@ -246,7 +246,7 @@ TEST_CASE(
         {get("/?channel=other"), "HTTP/1.1 404 ", error::unknown_channel},
         {get("/?channel=a..b"), "HTTP/1.1 400 ", error::bad_channel_name},
         {get("/?channel=ticks&cursor=x"), "HTTP/1.1 400 ", error::bad_cursor},
-        {get("/?channel=ticks&mode=latest"), "HTTP/1.1 501 ", error::unsupported},
+        {get("/?channel=ticks&mode=newest"), "HTTP/1.1 501 ", error::unsupported},
         {{"POST", "/?channel=ticks"}, "HTTP/1.1 405 ", error::method_not_allowed},
     };
     for (auto const& each : cases) {

@@ -25,6 +25,13 @@ export function address(url, path, { channels = ['ticks'], cursor, snapshot, int
     return `${url}/${path}?${query}`;
 }
 
+/// The event of a binary message: the envelope, a line feed, and the bytes; they stand in base64 here, as
+/// elsewhere.
+export function eventOfBytes(message) {
+    const end = message.indexOf(0x0a);
+    return { ...JSON.parse(message.subarray(0, end)), data64: message.subarray(end + 1).toString('base64') };
+}
+
 class Collector {
     inbox = new Inbox();
     isCut = false;
@@ -103,7 +110,8 @@ class WebSocketCollector extends Collector {
         super(options);
         const channels = options.channels ?? ['ticks'];
         this.#socket = new WebSocket(address(url.replace('http', 'ws'), 'ws', options));
-        this.#socket.on('message', (text) => this.isCut || this.#take(JSON.parse(text), channels));
+        this.#socket.on('message', (data, isBinary) =>
+            this.isCut || this.#take(isBinary ? eventOfBytes(data) : JSON.parse(data), channels));
         this.#socket.on('error', (error) => this.end(error.message));
         this.#socket.on('close', (code, reason) => this.end(`closed with ${code} ${reason}`));
     }

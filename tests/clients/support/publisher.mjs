@@ -38,8 +38,9 @@ export async function startPublisher(url) {
         const id = ++lastId;
         const reply = deferred();
         replies.set(id, reply);
-        const bytes = data instanceof Uint8Array ? { data64: Buffer.from(data).toString('base64') } : { data };
-        socket.send(JSON.stringify({ publish: channel, id, key, ...bytes }));
+        if (data instanceof Uint8Array)
+            socket.send(Buffer.concat([Buffer.from(`${JSON.stringify({ publish: channel, id, key })}\n`), data]));
+        else socket.send(JSON.stringify({ publish: channel, id, key, data }));
         return within(reply.promise, `reply to publish ${id}`);
     };
     return {
