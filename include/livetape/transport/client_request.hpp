@@ -163,7 +163,7 @@ check_publish(live_endpoint const& endpoint, std::string_view identity, std::str
 }
 
 /// What a client asks for when it subscribes to one channel.
-struct subscribe_options {
+struct requested_subscription {
     start_position start;
     delivery_choice const& delivery;
     encoding const& format;
@@ -174,7 +174,7 @@ struct subscribe_options {
 /// @param added   the subscription, if nothing is refused
 [[nodiscard]] inline refusal_reason subscribe(live_endpoint& endpoint, std::string_view identity,
                                               subscriber& cursors, std::string_view name,
-                                              subscribe_options const& wanted,
+                                              requested_subscription const& wanted,
                                               opened_cursor& opened, subscription*& added) {
     if (auto refused = check_subscribe(endpoint, identity, name)) return refused;
     if (cursors.find(name) != nullptr) return {error::already_subscribed};

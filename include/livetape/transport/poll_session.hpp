@@ -202,7 +202,7 @@ inline refusal_reason poll_session::open_one(subscribe_request const& request,
                                     opened);
     pattern_match one;
     auto const start = start_of(request.from(), name, has_snapshot, request.channels().size());
-    subscribe_options const wanted{*start, request.delivery(), encoding_of<json_list_encoder>};
+    requested_subscription const wanted{*start, request.delivery(), encoding_of<json_list_encoder>};
     if (auto refused =
             subscribe(endpoint_, identity_.id, cursors_, name, wanted, one.opened, one.added))
         return refused;

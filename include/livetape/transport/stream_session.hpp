@@ -212,7 +212,8 @@ refusal_reason stream_session<Format>::subscribe_all(subscribe_request const& re
         }
         pattern_match one;
         auto const start = start_of(request.from(), name, request.has_snapshot(), names.size());
-        subscribe_options const wanted{*start, request.delivery(), format_.events(event_streams())};
+        requested_subscription const wanted{*start, request.delivery(),
+                                            format_.events(event_streams())};
         if (auto refused =
                 subscribe(endpoint_, identity_.id, cursors_, name, wanted, one.opened, one.added))
             return refused;
