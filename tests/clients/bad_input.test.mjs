@@ -158,7 +158,7 @@ describe('a path, method or query that is not there', () => {
         [get('/live/poll?channel=a&rate=100000'), 400, 'bad_rate'],
         [get('/live/poll?channel=a*'), 400, 'bad_pattern'],
         [get('/live/history?channel=a&limit=0'), 400, 'bad_query'],
-        [get('/live/presence?channel=a'), 404, 'no_presence'],
+        [get('/live/presence?channel=a*'), 400, 'bad_channel_name'],
         [get('/live/poll?channel='), 400, 'bad_channel_name'],
         [get('/live/poll?channel=a,,b'), 400, 'bad_channel_name'],
         [get('/live/poll?channel=a..b'), 400, 'bad_channel_name'],
@@ -336,7 +336,7 @@ describe('a command that is refused', () => {
         ['{"subscribe":"a*"}', 'bad_pattern'],
         [`{"subscribe":"${'a.'.repeat(16)}*"}`, 'pattern_too_deep'],
         ['{"change":"a","mode":"latest"}', 'not_subscribed'],
-        ['{"presence":"a"}', 'no_presence'],
+        ['{"presence":"a b"}', 'bad_channel_name'],
         ['{"history":"a","limit":0}', 'bad_message'],
         [`{"publish":"a","data":1,"message_id":"${'m'.repeat(129)}"}`, 'id_too_long'],
     ];

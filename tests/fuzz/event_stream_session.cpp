@@ -10,6 +10,7 @@
 // channel's events come in order, none missing.
 
 void livetape::fuzz::run(std::string_view input) {
+    auto const whole = input;
     bool const has_snapshot = input.find("snapshot") != std::string_view::npos;
     auto around = make_world();
     std::string const target{take_line(input)};
@@ -18,7 +19,7 @@ void livetape::fuzz::run(std::string_view input) {
     if (!sse_transport::matches(head, path)) return;
     auto const client = test::connect<sse_session>(around, head);
     auto& cursors = client->on.cursors();
-    delivery_check check{has_snapshot};
+    delivery_check check{has_snapshot, may_choose(whole)};
     for (std::size_t i = 0; i < cursors.count(); ++i) check.expect(cursors.at(i).source().name());
 
     session_script script{around, *client};
@@ -31,7 +32,7 @@ void livetape::fuzz::run(std::string_view input) {
     REQUIRE(inbox.retry.has_value() == (inbox.head.status == 200));
     if (path.starts_with(sse_format::raw_prefix)) return;
     for (auto const& message : inbox.messages) check.take(message.data);
-    if (client->is_over) return;
+    if (client->is_over || may_choose(whole)) return;
     for (std::size_t i = 0; i < cursors.count(); ++i) {
         check.check_end(cursors.at(i).source());
         REQUIRE(!cursors.at(i).is_behind());

@@ -2,6 +2,7 @@
 
 #include <support/session_script.hpp>
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,7 @@ std::string frame(std::string_view line) {
 
 void livetape::fuzz::run(std::string_view input) {
     bool const has_snapshot = input.find("snapshot") != std::string_view::npos;
+    bool const has_choice = may_choose(input);
     auto around = make_world();
     std::string const target{take_line(input)};
     auto const head = test::handshake(target);
@@ -51,9 +53,14 @@ void livetape::fuzz::run(std::string_view input) {
 
     auto const inbox = test::read_websocket(client->received);
     REQUIRE((inbox.handshake.status == 101 || inbox.handshake.status >= 400));
-    delivery_check check{has_snapshot};
+    delivery_check check{has_snapshot, has_choice};
     if (is_raw) return;
-    for (auto const& message : inbox.messages) check.take(message);
+    for (std::size_t i = 0; i < inbox.messages.size(); ++i) {
+        std::string_view const message = inbox.messages[i];
+        // Of a binary message the part before the bytes is the envelope.
+        bool const is_text = inbox.kinds[i] == websocket::message_reader::item_kind::text;
+        check.take(message.substr(0, is_text ? message.size() : message.find('\n')));
+    }
     if (client->is_over) return;
     auto& cursors = client->on.cursors();
     for (std::size_t i = 0; i < cursors.count(); ++i) check.check_end(cursors.at(i).source());

@@ -59,7 +59,10 @@ TEST_CASE("transport/merge_json: objects merge field by field, all else is repla
              vector{R"({"a\"}":1,"\\":2})", R"({"a\"}":3})", R"({"a\"}":3,"\\":2})"},
              vector{R"({"a":1})", "7", "7"},
              vector{"7", R"({"a":1})", R"({"a":1})"},
+             // Who reads a name that stands twice takes the last.
              vector{R"({"a":1})", R"({"b":1,"b":2})", R"({"a":1,"b":2})"},
+             vector{R"({"a":{"x":1},"a":2})", R"({"a":{"y":3}})",
+                    R"({"a":{"x":1,"y":3},"a":{"y":3}})"},
          }) {
         CAPTURE(v.older);
         CAPTURE(v.newer);

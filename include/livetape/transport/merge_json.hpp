@@ -101,26 +101,30 @@ inline void append_merged(std::string& out, std::string_view older, std::string_
         out += newer;
         return;
     }
-    std::unordered_map<std::string_view, std::string_view> changes;
-    for (auto const& field : from) changes[field.name] = field.value;
+    struct change {
+        std::string_view value;
+        bool is_new = true; ///< a field that the older value does not have
+    };
+    std::unordered_map<std::string_view, change> changes;
+    for (auto const& field : from) changes[field.name].value = field.value;
     char separator = '{';
     for (auto const& field : into) {
         out += std::exchange(separator, ',');
         out.append(field.name).append(1, ':');
-        auto const change = changes.find(field.name);
-        if (change == changes.end()) {
+        auto const found = changes.find(field.name);
+        if (found == changes.end()) {
             out += field.value;
-        } else {
-            append_merged(out, field.value, change->second, depth + 1);
-            changes.erase(change);
+            continue;
         }
+        // Not forgotten yet: a name that stands twice has the last value for those who read it.
+        found->second.is_new = false;
+        append_merged(out, field.value, found->second.value, depth + 1);
     }
     for (auto const& field : from) {
-        auto const change = changes.find(field.name);
-        if (change == changes.end()) continue;
+        auto& found = changes.find(field.name)->second;
+        if (!std::exchange(found.is_new, false)) continue;
         out += std::exchange(separator, ',');
-        out.append(field.name).append(1, ':').append(change->second);
-        changes.erase(change);
+        out.append(field.name).append(1, ':').append(found.value);
     }
     out += separator == '{' ? "{}" : "}";
 }
