@@ -163,7 +163,7 @@ TEST_CASE("transport/sse_session: no cut loses the notice of a gap and keeps the
     world w{{}, {.log_age_max = 1s}};
     fill(w, "ticks", 3);
     virtual_now += 10s;
-    w.source.expire(virtual_now);
+    w.source.advance(virtual_now);
     auto const before = w.cursor("ticks", 1);
     auto const bytes = open_stream(w, "/sse?channel=ticks&cursor=" + before)->received;
     auto const whole = read_sse(bytes);
