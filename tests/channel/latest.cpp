@@ -299,3 +299,54 @@ TEST_CASE("channel/latest: random partial writes agree with a conflating queue")
 TEST_CASE("channel/latest: nothing is lost and nothing comes twice when modes and keys change") {
     for (std::uint32_t seed = 1; seed <= 60; ++seed) run_model(seed, {}, changing::yes);
 }
+
+namespace {
+
+/// Grows a payload by far more than it says.
+struct underestimating_encoder {
+    static void encode(event_view const& event, std::string& out) {
+        out += std::to_string(event.offset) + std::string(500, '.') + '\n';
+    }
+    static std::size_t overhead(event_view const&) { return 0; }
+};
+
+/// What a subscriber gets of ten keys after a write of which nothing was sent.
+std::string read_after_failed_write(delivery_options const& delivery) {
+    hub all{{}, {10, 1, [] { return time_point{}; }}};
+    auto const source = all.try_open("feed");
+    dispatcher wakes{[](void*) noexcept {}, nullptr};
+    subscriber cursors{wakes};
+    opened_cursor opened;
+    cursors.add(source, encoding_of<underestimating_encoder>, {}, delivery, opened);
+    for (int i = 0; i < 10; ++i) source->publish("1", {.key = std::string(1, char('a' + i))});
+    wakes.run(1, {});
+
+    subscriber::missed_events missed;
+    write_batch batch;
+    while (cursors.take(batch, missed) == subscriber::taken::run && !batch.is_full()) {
+    }
+    batch.settle(0);
+    std::string received;
+    while (cursors.is_due()) {
+        while (!batch.is_full() && cursors.take(batch, missed) == subscriber::taken::run) {
+        }
+        for (std::size_t i = 0; i < batch.count(); ++i) received += batch.piece(i);
+        batch.settle(batch.bytes());
+    }
+    return received;
+}
+
+} // namespace
+
+TEST_CASE("channel/latest: an encoding may add more bytes than it estimates") {
+    std::string expected;
+    std::vector<std::string> keys;
+    for (int i = 0; i < 10; ++i) {
+        expected += std::to_string(i + 1) + std::string(500, '.') + '\n';
+        keys.push_back(std::string(1, char('a' + i)));
+    }
+    CHECK(read_after_failed_write({}) == expected);
+    CHECK(read_after_failed_write({.mode = delivery_mode::latest}) == expected);
+    CHECK(read_after_failed_write({.mode = delivery_mode::latest, .keys = keys}) == expected);
+    CHECK(read_after_failed_write({.keys = keys}) == expected);
+}

@@ -185,7 +185,7 @@ inline subscriber::step subscriber::take_filtered(subscription& from, write_batc
                                       segment_role::filtered}};
     for (auto const& event : events) run->append(event);
     auto const& area = run->encoded(*from.format_, 0);
-    auto const end = area.fit(0, run->count(), batch.bytes_left());
+    auto const end = area.fit(0, area.end_index(), batch.bytes_left());
     hand_out(from, batch, run, area, 0, end);
     from.next_offset_ = run->offset_at(end - 1) + 1;
     from.count({0, 0, 0, from.next_offset_ - first - end});
@@ -208,7 +208,7 @@ inline subscriber::step subscriber::take_watched(subscription& from, write_batch
     if (!seen.events) return step::none;
     auto const& events = *seen.events;
     auto const& area = seen.events->encoded(*from.format_, 0);
-    auto const end = area.fit(0, events.count(), batch.bytes_left());
+    auto const end = area.fit(0, area.end_index(), batch.bytes_left());
     hand_out(from, batch, seen.events, area, 0, end);
     from.wait_for(events, end, events.count(), watched);
     return step::run;
@@ -302,7 +302,7 @@ inline subscriber::step subscriber::take_queue(subscription& from, write_batch& 
     }
     if (events) {
         auto const& area = events->encoded(*from.format_, 0);
-        auto const end = area.fit(0, events->count(), batch.bytes_left());
+        auto const end = area.fit(0, area.end_index(), batch.bytes_left());
         hand_out(from, batch, events, area, 0, end);
         from.put_back_latest(*events, end, events->count());
     }
