@@ -33,7 +33,7 @@ struct command {
     };
 
     kind what = kind::subscribe;
-    std::string channel; ///< a name, or of `subscribe`, `unsubscribe` and `change` also a pattern
+    std::string channel; ///< a name; of `subscribe` and `unsubscribe` also a pattern
     std::string id;      ///< as JSON, to be repeated in the reply; empty if there is none
 
     // Of `subscribe`.

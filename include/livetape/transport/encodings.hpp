@@ -95,7 +95,7 @@ struct websocket_json_encoder {
         auto const code = append_message(out, event);
         detail::frame_in_place(out, begin, code);
     }
-    static std::size_t overhead(event_view const& event) { return envelope_overhead(event) + 4; }
+    static std::size_t overhead(event_view const& event) { return 52 + event.channel.size(); }
 };
 
 /// A WebSocket frame that holds the payload alone: a text frame, or a binary one for binary.
