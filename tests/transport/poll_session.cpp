@@ -729,7 +729,8 @@ TEST_CASE("transport/publish_session: pages of allowed origins may publish after
     CHECK(preflight.status == 204);
     CHECK(preflight.field("Access-Control-Allow-Origin") == "https://app.example");
     CHECK(preflight.field("Access-Control-Allow-Methods") == "POST");
-    CHECK(preflight.field("Access-Control-Allow-Headers") == "Content-Type, Authorization");
+    CHECK(preflight.field("Access-Control-Allow-Headers") ==
+          "Content-Type, Authorization, Idempotency-Key");
     auto const done = open_publish(
         w, "channel=chat", {{"Origin", "https://app.example"}, {"Content-Type", "text/plain"}});
     CHECK(only_response(done->received).field("Access-Control-Allow-Origin") ==
