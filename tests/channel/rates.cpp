@@ -36,6 +36,14 @@ struct payload_encoder {
     static std::size_t overhead(event_view const&) { return 1; }
 };
 
+/// Adds more than it says, so that a segment needs several areas.
+struct understating_encoder {
+    static void encode(event_view const& event, std::string& out) {
+        short_encoder::encode(event, out.append("a long envelope "));
+    }
+    static std::size_t overhead(event_view const&) { return 0; }
+};
+
 struct world {
     hub all{{}, {100, 1, [] { return time_point{}; }}};
     std::shared_ptr<channel> source = all.try_open("feed");
@@ -67,10 +75,11 @@ struct reader {
     explicit reader(world& w) : cursors{w.wakes} {
         cursors.on_ready([](void* self) noexcept { static_cast<reader*>(self)->read(); }, this);
     }
-    reader(world& w, delivery_options const& delivery, start_position const& start = {})
+    reader(world& w, delivery_options const& delivery, start_position const& start = {},
+           encoding const& format = encoding_of<short_encoder>)
         : reader{w} {
         opened_cursor opened;
-        of = &cursors.add(w.source, encoding_of<short_encoder>, start, delivery, opened);
+        of = &cursors.add(w.source, format, start, delivery, opened);
     }
 
     void read() {
@@ -126,6 +135,27 @@ TEST_CASE("channel/rates: every is batched, and latest is conflated, up to the a
     w.pass(time_point{1h + 299ms});
     CHECK(conflates.take_received() == "4a ");
     CHECK(slow.take_received() == "2b 4a*3 ");
+}
+
+TEST_CASE("channel/rates: every reader gets events whole whose encoder said too little of them") {
+    for (auto const mode : {delivery_mode::every, delivery_mode::latest})
+        for (bool const has_keys : {false, true}) {
+            CAPTURE(mode);
+            CAPTURE(has_keys);
+            world w;
+            delivery_options wanted{mode};
+            wanted.interval = 100ms;
+            if (has_keys) wanted.keys = std::vector<std::string>{"a", "b", "c", "d", "e"};
+            reader by{w, wanted, {}, encoding_of<understating_encoder>};
+            w.publish("abcd");
+            w.pass(time_point{1h + 100ms});
+            w.publish("de");
+            w.pass(time_point{1h + 200ms});
+            std::string expected;
+            for (auto const* const event : {"1a ", "2b ", "3c ", "4d ", "5d ", "6e "})
+                expected.append("a long envelope ").append(event);
+            CHECK(by.received == expected);
+        }
 }
 
 TEST_CASE("channel/rates: what is there when a subscription begins is due at once") {

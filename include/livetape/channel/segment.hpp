@@ -69,9 +69,11 @@ public:
     }
 
     /// One past the last event that ends within `bytes_max` from the beginning of `index`, at
-    /// least one event. O(log events).
+    /// least one event. The events up to `end_index` must be encoded here: a segment may need
+    /// several areas, so that is `end_index()` at most. O(log events).
     [[nodiscard]] std::uint32_t fit(std::uint32_t index, std::uint32_t end_index,
                                     std::size_t bytes_max) const noexcept {
+        LIVETAPE_ASSERT(end_index <= this->end_index());
         auto const limit = begin_of(index) + bytes_max;
         if (begin_of(end_index) <= limit) return end_index;
         auto const* const first = ends_.get() + (index - first_index_);
