@@ -1,0 +1,48 @@
+// Rooms, who is in them, what was said, and saying something: channels, presence, history and
+// publishing from clients. Start it, then open the address that it prints in two windows:
+//
+//   chat --port 8080
+//   curl 'http://127.0.0.1:8080/live/publish?channel=chat.lobby&name=curl'
+//        -H 'Content-Type: application/json' -d '{"from":"curl","text":"hello"}'
+
+#include "../support/page_host.hpp"
+
+#include <livetape/livetape.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace {
+
+bool is_room(std::string_view channel) { return channel.starts_with("chat."); }
+
+/// The name that a visitor claims. A service of its own would look at a cookie or a token.
+std::optional<livetape::client_identity> name_of(livetape::http::request_head const& head) {
+    auto const query = livetape::http::query::parse(head.query());
+    auto const name = query ? query->get("name") : std::nullopt;
+    if (!name || name->empty() || name->size() > 32) return std::nullopt;
+    return livetape::client_identity{std::string{*name}};
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    page_host host{"chat", "Serves chat rooms: who enters a room first makes it."};
+    if (auto const status = host.parse(argc, argv)) return *status;
+
+    // A room is a channel; its log is its history, its companion channel says who comes and goes.
+    livetape::hub hub{{.log_events_max = 1000, .presence = true}};
+    livetape::server server{host.io.get_executor(), hub};
+    livetape::live_options rooms;
+    rooms.clients_may_create_channels = true;
+    rooms.hooks.connect = name_of;
+    rooms.hooks.subscribe = [](std::string_view, std::string_view channel) {
+        return is_room(channel) || channel.starts_with("@presence/chat.");
+    };
+    rooms.hooks.publish = [](std::string_view, std::string_view channel) {
+        return is_room(channel);
+    };
+    server.live("/live", rooms);
+    return host.run(server);
+}
