@@ -5,25 +5,16 @@
 //   curl 'http://127.0.0.1:8080/live/publish?channel=chat.lobby&name=curl'
 //        -H 'Content-Type: application/json' -d '{"from":"curl","text":"hello"}'
 
+#include "../support/name_in_query.hpp"
 #include "../support/page_host.hpp"
 
 #include <livetape/livetape.hpp>
 
-#include <optional>
-#include <string>
 #include <string_view>
 
 namespace {
 
 bool is_room(std::string_view channel) { return channel.starts_with("chat."); }
-
-/// The name that a visitor claims. A service of its own would look at a cookie or a token.
-std::optional<livetape::client_identity> name_of(livetape::http::request_head const& head) {
-    auto const query = livetape::http::query::parse(head.query());
-    auto const name = query ? query->get("name") : std::nullopt;
-    if (!name || name->empty() || name->size() > 32) return std::nullopt;
-    return livetape::client_identity{std::string{*name}};
-}
 
 } // namespace
 
@@ -36,7 +27,7 @@ int main(int argc, char** argv) {
     livetape::server server{host.io.get_executor(), hub};
     livetape::live_options rooms;
     rooms.clients_may_create_channels = true;
-    rooms.hooks.connect = name_of;
+    rooms.hooks.connect = name_in_query;
     rooms.hooks.subscribe = [](std::string_view, std::string_view channel) {
         return is_room(channel) || channel.starts_with("@presence/chat.");
     };

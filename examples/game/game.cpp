@@ -1,10 +1,11 @@
 // Players in a large world, thirty times a second, of which each sees only what is near: a keyed
 // channel whose keys are the cells of a grid, binary payloads, and a set of keys that moves with
 // the player. Start it, open the address that it prints, and steer with the arrow keys or the
-// mouse:
+// pointer:
 //
 //   game --port 8080 --bots 2000
 
+#include "../support/name_in_query.hpp"
 #include "../support/page_host.hpp"
 #include "world.hpp"
 
@@ -12,19 +13,26 @@
 
 #include <asio/steady_timer.hpp>
 
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <optional>
-#include <string>
+#include <cstdio>
 #include <string_view>
+#include <system_error>
 
 namespace {
 
 /// Moves the world thirty times a second and publishes the cells in which something moved.
+///
+/// The loop is a client of the hub like any other: it reads who comes and goes from the companion
+/// channel of `players`, and what they press from `steering`, each from where it was last time.
 class game_loop {
 public:
     game_loop(asio::io_context& io, livetape::hub& hub, std::uint32_t bots)
-        : timer_{io}, cells_{hub.open("world")}, inputs_{hub.open("steering")}, world_{bots} {}
+        : timer_{io}, cells_{hub.open("world")},
+          players_{hub.open("players", {.presence = true})},
+          arrivals_{hub.open("@presence/players")}, inputs_{hub.open("steering")}, world_{bots} {}
 
     void start() {
         timer_.expires_after(std::chrono::milliseconds{33});
@@ -35,27 +43,39 @@ public:
         });
     }
 
-    /// The id of a player who has steered; nothing of one who has not yet.
-    [[nodiscard]] std::optional<std::uint32_t> id_of(std::string_view name) const {
-        return world_.id_of(name);
-    }
-
 private:
     void tick() {
-        // What players did since the last tick: the loop is a reader like any other.
-        for (auto const& event : inputs_.read(read_to_)) {
+        for (auto const& event : arrivals_.read(arrivals_read_)) {
+            if (event.payload.starts_with(R"({"join")")) welcome(event.key);
+            else world_.leave(event.key);
+            arrivals_read_ = event.offset;
+        }
+        for (auto const& event : inputs_.read(inputs_read_)) {
             world_.steer(event.key, event.payload);
-            read_to_ = event.offset;
+            inputs_read_ = event.offset;
         }
         world_.move();
         for (auto const& cell : world_.changed_cells())
             cells_.publish(cell.players, {.key = cell.key, .kind = livetape::payload_kind::binary});
     }
 
+    /// Tells a player, who watches the key of its name, which one it is and where.
+    void welcome(std::string_view name) {
+        auto const& who = world_.enter(name);
+        std::array<char, 96> json{};
+        auto const size = std::snprintf(json.data(), json.size(), R"({"id":%u,"x":%.0f,"y":%.0f})",
+                                        static_cast<unsigned>(who.id), static_cast<double>(who.x),
+                                        static_cast<double>(who.y));
+        players_.publish({json.data(), static_cast<std::size_t>(size)}, {.key = name});
+    }
+
     asio::steady_timer timer_;
     livetape::channel& cells_;
+    livetape::channel& players_;
+    livetape::channel& arrivals_;
     livetape::channel& inputs_;
-    std::uint64_t read_to_ = 0;
+    std::uint64_t arrivals_read_ = 0;
+    std::uint64_t inputs_read_ = 0;
     game::world world_;
 };
 
@@ -72,18 +92,12 @@ int main(int argc, char** argv) {
     livetape::hub hub;
     livetape::server server{host.io.get_executor(), hub};
     livetape::live_options options;
+    options.hooks.connect = name_in_query;
     options.hooks.publish = [](std::string_view, std::string_view channel) {
         return channel == "steering";
     };
     server.live("/live", options);
     game_loop loop{host.io, hub, bots};
     loop.start();
-    server.get("/player", [&](livetape::http::request_head const& head) {
-        auto const query = livetape::http::query::parse(head.query());
-        auto const id = loop.id_of(query ? query->get("name").value_or("") : "");
-        if (!id) return livetape::http_reply{.status = 404, .body = "no such player yet\n"};
-        return livetape::http_reply{.content_type = "application/json",
-                                    .body = "{\"id\":" + std::to_string(*id) + "}"};
-    });
     return host.run(server);
 }

@@ -29,7 +29,8 @@ class Lane {
         this.#newest = Math.max(this.#newest, event.data.at);
         let row = this.#rows.get(event.key);
         if (!row) {
-            row = this.#root.querySelector('tbody').insertRow();
+            const before = [...this.#rows.keys()].filter(key => key < event.key).length;
+            row = this.#root.querySelector('tbody').insertRow(before);
             for (const kind of ['', 'number', 'number']) row.insertCell().className = kind;
             row.cells[0].textContent = event.key;
             this.#rows.set(event.key, row);
