@@ -20,7 +20,7 @@ class alarm_cooldown {
 public:
     struct options {
         /// After how many values a surprise is forgotten. 0 turns the cool-down off.
-        std::size_t length = 300;
+        std::size_t length = 400;
         /// By which share a later surprise must exceed what is left of the last.
         double margin = 0.1;
     };

@@ -32,7 +32,7 @@ struct anomaly_score {
 /// | distance from the seasonal baseline | a value is odd, for any time or for this time of the day
 /// | | mean distance over a short window | several values are a little odd, all in one direction |
 /// | level shift, very short windows | a value jumps |
-/// | level shift, long windows | the level has moved and stayed |
+/// | level shift of that distance, long windows | the level has moved and stayed |
 /// | stillness: 1 / mean absolute step | a sensor is stuck, a noise has gone |
 ///
 /// then `alarm_cooldown` keeps the onsets. Every signal is ranked within its own past, so there is
@@ -92,7 +92,7 @@ private:
         previous_ = value;
         steps_.push(step);
         jump_.add(value);
-        shift_.add(value);
+        shift_.add(residual);
 
         std::array<double, signal_count> result{};
         result.fill(detail::undefined);

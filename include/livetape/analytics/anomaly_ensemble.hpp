@@ -26,9 +26,6 @@ namespace livetape {
 /// Thread safety: distinct objects safe; shared objects unsafe.
 class anomaly_ensemble {
 public:
-    /// A p-value is not trusted below 10^-12: what lies there is the power law's guess alone.
-    static constexpr double surprise_max = 12;
-
     /// @param signals  k, how many. Precondition: at least 1
     explicit anomaly_ensemble(std::size_t signals, tail_probability::options const& tail = {})
         : tails_(signals, tail_probability{tail}) {}
@@ -40,7 +37,7 @@ public:
         double inverse = 0;
         for (std::size_t i = 0; i < tails_.size(); ++i) {
             double const surprise = tails_[i].surprise(magnitudes[i]);
-            inverse += std::pow(10.0, std::fmin(surprise, surprise_max));
+            inverse += std::exp(ln10 * surprise);
             tails_[i].add(magnitudes[i]);
         }
         return std::log10(inverse / static_cast<double>(tails_.size()));
