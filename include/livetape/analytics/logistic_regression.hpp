@@ -17,8 +17,9 @@ namespace livetape {
 ///
 /// logistic regression by stochastic gradient descent, the step of each weight falling with what
 /// it has been taught (AdaGrad: Duchi, Hazan and Singer, JMLR 12, 2011), so that rare features
-/// learn as fast as common ones and the scale of a feature does not matter. The regret against the
-/// best fixed weights is O(√n). Memory: 16 bytes per feature. Time: O(features).
+/// learn as fast as common ones. The regret against the best fixed weights is O(√n). Features are
+/// best scaled to about 1: a weight that should be a thousandth of the step is found slowly.
+/// Memory: 16 bytes per feature. Time: O(features).
 ///
 /// An event with a feature that is not finite is not learnt from, and its probability is NaN.
 ///

@@ -11,8 +11,8 @@ namespace livetape {
 ///     p(x) = (Σ w_i [x_i >= x] + 1) / (Σ w_i + 1)
 ///
 /// the rank of conformal prediction (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random
-/// World", 2005, section 2.2; the smoothed count of ties is interpolated within a bin), with
-/// weights w_i that halve every 0.69 `memory` values, so that a stream may change its nature.
+/// World", 2005, section 2.2; the count within the bin of x is interpolated, at least half of it),
+/// with weights w_i that halve every 0.69 `memory` values, so that a stream may change its nature.
 /// Beyond the largest magnitude seen a rank says nothing more; there p goes on as a power law, with
 /// the index that Hill ("A simple general approach to inference about the tail of a distribution",
 /// Annals of Statistics 3, 1975) estimates from the top of what was seen:
@@ -69,7 +69,8 @@ public:
             above += octaves_[octave];
         for (std::size_t i = bin | (bins_per_octave - 1); i > bin; --i) above += bins_[i];
         double const share = std::fmin(std::fmax(position - static_cast<double>(bin), 0), 1);
-        double const within = bins_[bin] * (1 - share);
+        // Half a bin at least: in streams of few values the bin may hold nothing but ties.
+        double const within = bins_[bin] * std::fmax(1 - share, 0.5);
         double const rank = -std::log10(((above + within) / increment_ + 1) / (weight() + 1));
         if (above > 0) return rank;
         return std::fmin(rank + excess(position), 2 * std::log10(weight() + 1));
