@@ -96,16 +96,20 @@ TEST_CASE("analytics/change_point: cusum alarms as seldom and as fast as its tab
     // Average run lengths of k = 1/2, h = 5, both sides: 465 without a shift, 10.4 with one of a
     // deviation (Montgomery, table 9.3).
     constexpr int alarms_max = 4000;
-    for (auto const& [shift, expected] : {std::pair{0.0, 465.0}, std::pair{1.0, 10.38}}) {
-        CAPTURE(shift);
+    struct row {
+        double shift;
+        double length;
+    };
+    for (row const& expected : {row{0, 465}, row{1, 10.38}}) {
+        CAPTURE(expected.shift);
         std::mt19937 random{7};
-        std::normal_distribution<double> noise{shift};
+        std::normal_distribution<double> noise{expected.shift};
         cusum test;
         std::int64_t values = 0;
         for (int alarms = 0; alarms < alarms_max; ++values)
             alarms += test.add(noise(random)) != change_direction::none;
         double const length = static_cast<double>(values) / alarms_max;
-        CHECK(length == doctest::Approx(expected).epsilon(0.05));
+        CHECK(length == doctest::Approx(expected.length).epsilon(0.05));
     }
 }
 
