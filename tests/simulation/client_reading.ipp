@@ -47,11 +47,13 @@ inline void client::read_plan() {
         auto content = found.content;
         if (transport_ == transport_kind::sse && found.what == wire_item::kind::text)
             content.remove_prefix(std::min(content.find("data: "), content.size()));
-        bool const is_event = found.what == wire_item::kind::text &&
-                              content.find("{\"channel\":\"") == (is_websocket() ? 0u : 6u);
+        bool const is_message =
+            found.what == wire_item::kind::text || found.what == wire_item::kind::binary;
+        bool const is_event = is_message && content.find("{\"channel\":\"") ==
+                                                (transport_ == transport_kind::sse ? 6u : 0u);
         if (is_event) {
             has_planned_events_ = true;
-            if (!read_event(found.content, at, at + found.size)) return;
+            if (!read_event(found, at)) return;
         } else if (has_trailers && at + found.size == plan.size() &&
                    (has_planned_events_ || needs_trailer)) {
             if (found.content != "id: " + reached_text() + "\n\n")
@@ -74,9 +76,9 @@ inline void client::read_plan() {
         fail("a reply is not written: " + replies_[planned_replies_].text);
 }
 
-inline bool client::read_event(std::string_view content, std::size_t begin, std::size_t end) {
+inline bool client::read_event(wire_item const& found, std::size_t begin) {
+    auto const content = found.content;
     auto envelope = content;
-    std::string prefix;
     if (transport_ == transport_kind::sse) envelope.remove_prefix(envelope.find("data: ") + 6);
     auto const start = read_envelope_start(envelope);
     auto* const of = start ? find(start->channel) : nullptr;
@@ -85,14 +87,21 @@ inline bool client::read_event(std::string_view content, std::size_t begin, std:
         return false;
     }
     auto& queue = of->queue;
-    if (queue.empty() || queue.front().offset != start->offset) {
-        auto const due = queue.empty() ? "nothing" : std::to_string(queue.front().offset);
-        fail("of " + queue.source().name + " " + due + " is due, not " + std::string{content});
+    due_event taken;
+    if (!queue.take(start->offset, static_cast<std::uint32_t>(start->count), taken)) {
+        auto const due = !queue.has_due() ? "nothing"
+                                          : std::to_string(queue.front().offset) + " for " +
+                                                std::to_string(queue.front().count);
+        fail("of " + queue.source().name + " " + due + " is due, not " + std::string{content} +
+             "\n" + describe_subscriptions());
         return false;
     }
-    auto const& expected = queue.source().at(start->offset).envelope;
+    auto const& event = queue.source().at(start->offset);
+    auto const expected = envelope_text(event, start->count, is_websocket());
+    bool const is_binary = is_websocket() && !event.binary_rest.empty();
+    if (is_binary != (found.what == wire_item::kind::binary)) fail("a frame of the wrong kind");
     bool is_right = false;
-    if (is_websocket()) {
+    if (transport_ != transport_kind::sse) {
         is_right = content == expected;
     } else {
         auto text = subscriptions_.size() > 1
@@ -105,9 +114,11 @@ inline bool client::read_event(std::string_view content, std::size_t begin, std:
         return false;
     }
     ++covered_.events;
-    planned_item item{planned_item::kind::event, begin, end, of->channel, queue.take()};
-    if (is_websocket() || subscriptions_.size() == 1)
+    if (start->count > 1) ++covered_.conflated;
+    planned_item item{planned_item::kind::event, begin, begin + found.size, of->channel, taken};
+    if (transport_ != transport_kind::sse || subscriptions_.size() == 1)
         item.places.push_back({of->channel, {queue.source().epoch, start->offset}});
+    item.subscription = of->number;
     items_.push_back(std::move(item));
     return true;
 }
@@ -123,7 +134,8 @@ inline bool client::read_reply(wire_item const& found, std::size_t begin) {
         if (!made) {
             auto const due =
                 planned_replies_ == replies_.size() ? "no reply" : replies_[planned_replies_].text;
-            fail("expected " + due + ", got " + std::string{found.content});
+            fail("expected " + due + ", got " + std::string{found.content} + "\n" +
+                 describe_subscriptions());
             return false;
         }
         replies_.insert(replies_.begin() + static_cast<std::ptrdiff_t>(planned_replies_),
@@ -174,7 +186,8 @@ inline std::optional<expected_reply> client::read_new_gap(std::string_view conte
     auto* const of = missed ? find(name) : nullptr;
     if (of == nullptr || !of->queue.skip(*missed)) return std::nullopt;
     ++covered_.gaps;
-    if (world_.on->at(of->channel).source->options().on_overrun == overrun_policy::close) {
+    auto const& options = world_.on->at(of->channel).source->options();
+    if (!is_plain() && options.on_overrun == overrun_policy::close) {
         ++covered_.overruns;
         is_ending_ = may_end_ = true;
         subscriptions_.clear();
@@ -227,10 +240,13 @@ inline std::optional<expected_reply> client::read_answer(std::string_view bytes)
         auto const start = read_envelope_start(body.rest());
         auto* const of = start ? find(start->channel) : nullptr;
         if (of == nullptr) return std::nullopt;
-        if (of->queue.empty() || of->queue.front().offset != start->offset) skip_cut(*of);
-        if (of->queue.empty() || of->queue.front().offset != start->offset) return std::nullopt;
-        if (!body.skip(of->queue.source().at(start->offset).envelope)) return std::nullopt;
-        of->queue.take();
+        due_event taken;
+        auto const count = static_cast<std::uint32_t>(start->count);
+        if (!of->queue.take(start->offset, count, taken) &&
+            !(skip_cut(*of) && of->queue.take(start->offset, count, taken)))
+            return std::nullopt;
+        if (!body.skip(envelope_text(of->queue.source().at(start->offset), start->count)))
+            return std::nullopt;
         ++events;
         if (!body.skip(",")) break;
     }
@@ -247,8 +263,8 @@ inline std::optional<expected_reply> client::read_answer(std::string_view bytes)
                           world_.on->loops[loop_index_].is_woken();
     for (auto const& each : subscriptions_)
         if (!may_stop && !each.queue.empty())
-            fail("an answer leaves out event " + std::to_string(each.queue.front().offset) +
-                 " of " + each.queue.source().name + " but has " + std::string{bytes});
+            fail("an answer leaves out what is due of " + each.queue.source().name + ": " +
+                 std::string{bytes});
     if (events == 0 && gaps == 0 && virtual_now < poll_deadline_)
         fail("a poll is answered with nothing before its time");
     expected_reply made{std::string{bytes}, {}, reached()};
@@ -268,6 +284,7 @@ inline void client::settle(std::size_t written) {
     }
     has_unsent_ = written < plan_.size();
     if (written > 0) progress_at_ = virtual_now;
+    refund(written);
     session_->settle(batch_, written);
 
     if (!cut_rest_.empty()) cut_rest_.erase(0, std::min(written, cut_rest_.size()));
@@ -282,7 +299,8 @@ inline void client::settle(std::size_t written) {
             cut_item_ = *item;
         } else if (item->what == kind::event) {
             ++covered_.given_back;
-            if (auto* const of = find(item->channel)) of->queue.give_back(item->event);
+            auto* const of = find(item->channel);
+            if (of != nullptr && of->number == item->subscription) of->queue.give_back(item->event);
         } else if (item->what == kind::trailer && item->begin == written) {
             unsent_trailer = expected_reply{plan_.substr(item->begin), {}, item->places};
         }

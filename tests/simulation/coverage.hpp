@@ -10,7 +10,8 @@ struct coverage {
     std::uint64_t events = 0, gaps = 0, epoch_gaps = 0, snapshots = 0, recoveries = 0, cuts = 0,
                   partial_writes = 0, given_back = 0, answers = 0, empty_answers = 0, trailers = 0,
                   heartbeats = 0, stalls = 0, overruns = 0, refusals = 0, deferred = 0,
-                  unsubscriptions = 0, deaths_in_callback = 0, lives = 0, quiet_checks = 0;
+                  unsubscriptions = 0, changes = 0, conflated = 0, deaths_in_callback = 0,
+                  lives = 0, quiet_checks = 0;
 
     /// Calls `visit(name, count)` for each.
     template <class Visit>
@@ -32,6 +33,8 @@ struct coverage {
         visit("cursors refused", refusals);
         visit("commands deferred behind a write", deferred);
         visit("unsubscriptions", unsubscriptions);
+        visit("changes of what is delivered", changes);
+        visit("events that stand for several", conflated);
         visit("sessions destroyed in their callback", deaths_in_callback);
         visit("lives of the server", lives);
         visit("checks at rest", quiet_checks);

@@ -71,8 +71,18 @@ std::vector<std::uint64_t> first_steps(std::uint64_t count) {
     return steps;
 }
 
-/// Leaves out halves, quarters, eighths … of the steps, as long as it still fails.
-std::vector<std::uint64_t> shrink(std::uint64_t seed, std::vector<std::uint64_t> steps) {
+/// What kind of failure it is: the text without what differs from one to another.
+std::string kind_of(failure const& found) {
+    auto const line = found.what.substr(0, found.what.find('\n'));
+    std::string kind;
+    for (auto const c : line.substr(0, 80))
+        if (c < '0' || c > '9') kind += c;
+    return kind.substr(kind.find(':') + 1, 11);
+}
+
+/// Leaves out halves, quarters, eighths … of the steps, as long as it still fails in that way.
+std::vector<std::uint64_t> shrink(std::uint64_t seed, std::vector<std::uint64_t> steps,
+                                  std::string const& kind) {
     coverage ignored;
     for (auto piece = steps.size() / 2; piece > 0; piece /= 2) {
         for (std::size_t at = 0; at < steps.size();) {
@@ -80,7 +90,8 @@ std::vector<std::uint64_t> shrink(std::uint64_t seed, std::vector<std::uint64_t>
             auto const begin = fewer.begin() + static_cast<std::ptrdiff_t>(at);
             auto const size = static_cast<std::ptrdiff_t>(std::min(piece, steps.size() - at));
             fewer.erase(begin, begin + size);
-            if (auto const found = run_steps(seed, fewer, ignored)) {
+            auto const found = run_steps(seed, fewer, ignored);
+            if (found && kind_of(*found) == kind) {
                 while (fewer.back() != found->step) fewer.pop_back();
                 steps = std::move(fewer);
             } else {
@@ -94,7 +105,7 @@ std::vector<std::uint64_t> shrink(std::uint64_t seed, std::vector<std::uint64_t>
 int report(std::uint64_t seed, failure const& found) {
     std::printf("FAILED: --seed %llu, step %llu\n%s\n", static_cast<unsigned long long>(seed),
                 static_cast<unsigned long long>(found.step), found.what.c_str());
-    auto const steps = shrink(seed, first_steps(found.step + 1));
+    auto const steps = shrink(seed, first_steps(found.step + 1), kind_of(found));
     std::string list;
     for (auto const step : steps) list += (list.empty() ? "" : ",") + std::to_string(step);
     std::printf("%zu steps are enough; they are repeated by\n  simulation --seed %llu --only %s\n",

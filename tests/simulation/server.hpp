@@ -23,16 +23,29 @@ namespace livetape::simulation {
 class loop {
 public:
     [[nodiscard]] bool is_woken() const { return is_woken_; }
+    [[nodiscard]] bool is_running() const { return is_running_; }
 
     void run(std::size_t subscribers_max) {
         is_woken_ = false;
-        if (wakes.run(subscribers_max)) is_woken_ = true;
+        is_running_ = true;
+        if (wakes.run(subscribers_max, virtual_now)) is_woken_ = true;
+        is_running_ = false;
+        awaited_tick_ = wakes.next_tick();
+    }
+
+    /// The tick that the loop set its timer for: it asks when it has run, and at the tick itself.
+    [[nodiscard]] time_point awaited_tick() const { return awaited_tick_; }
+    void tick() {
+        wakes.tick(virtual_now);
+        awaited_tick_ = wakes.next_tick();
     }
 
     dispatcher wakes{[](void* self) noexcept { static_cast<loop*>(self)->is_woken_ = true; }, this};
 
 private:
     bool is_woken_ = false;
+    bool is_running_ = false;
+    time_point awaited_tick_ = time_point::max();
 };
 
 /// A channel beside the history that its subscribers must see.
@@ -71,20 +84,22 @@ public:
     void note(std::size_t index, std::string_view key, std::string_view payload,
               payload_kind kind) {
         auto& to = at(index);
-        std::string envelope = "{\"channel\":\"" + std::string{names[index]} +
-                               "\",\"offset\":" + std::to_string(to.history.last() + 1);
-        if (!key.empty()) envelope.append(",\"key\":\"").append(key) += '"';
-        if (kind == payload_kind::json) envelope.append(",\"data\":").append(payload);
-        else if (kind == payload_kind::text) envelope.append(",\"data\":\"").append(payload) += '"';
+        auto head = "{\"channel\":\"" + std::string{names[index]} +
+                    "\",\"offset\":" + std::to_string(to.history.last() + 1);
+        std::string rest, binary_rest;
+        if (!key.empty()) rest.append(",\"key\":\"").append(key) += '"';
+        if (kind == payload_kind::binary) binary_rest.append(rest).append("}\n").append(payload);
+        if (kind == payload_kind::json) rest.append(",\"data\":").append(payload);
+        else if (kind == payload_kind::text) rest.append(",\"data\":\"").append(payload) += '"';
         // Binary payloads are three zeros, again and again.
-        else envelope.append(",\"data64\":\"").append(payload.size() / 3 * 4, 'A') += '"';
-        envelope += '}';
-        to.history.publish({std::string{key}, std::move(envelope)});
+        else rest.append(",\"data64\":\"").append(payload.size() / 3 * 4, 'A') += '"';
+        to.history.publish(
+            {std::string{key}, std::move(head), rest += '}', std::move(binary_rest)});
         look_at_retention(index);
     }
 
     void expire() {
-        source.expire(virtual_now);
+        source.advance(virtual_now);
         for (std::size_t i = 0; i < channel_count; ++i) look_at_retention(i);
     }
 

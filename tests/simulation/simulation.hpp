@@ -28,6 +28,8 @@ public:
     simulation(std::uint64_t seed, coverage& seen) : seed_{seed}, covered_{seen} {
         virtual_now = time_point{std::chrono::hours{1}};
         random_source random{seed_, 0};
+        during_encode = &simulation::publish_during_encode;
+        during_encode_world = this;
         world_ = {nullptr, &random, &judge_, &simulation::publish_during_callback, this};
         for (std::size_t i = 0; i < client_count; ++i)
             clients_.push_back(std::make_unique<client>(world_, covered_, i % 2));
@@ -67,9 +69,9 @@ public:
         for (int turns = 0; judge_.is_right(); ++turns) {
             judge_.check(turns < 100'000, [] { return "the sessions do not come to rest"; });
             bool is_quiet = true;
-            for (auto& at : server_->loops) {
-                if (!at.is_woken()) continue;
-                at.run(100);
+            for (std::size_t i = 0; i < server_->loops.size(); ++i) {
+                if (!server_->loops[i].is_woken()) continue;
+                run(i, 100);
                 is_quiet = false;
             }
             for (auto& each : clients_) {
@@ -77,7 +79,11 @@ public:
                 each->let_through(unlimited);
                 is_quiet = false;
             }
-            if (is_quiet) break;
+            if (!is_quiet) continue;
+            // Time goes on as long as somebody waits for a tick.
+            auto const next = next_tick();
+            if (next == time_point::max()) break;
+            advance(std::max(next, virtual_now) - virtual_now);
         }
         if (is_told_) tell("at rest");
         for (auto const& each : clients_) each->check_quiet();
@@ -104,11 +110,17 @@ private:
         world_.on = server_.get();
     }
 
+    void run(std::size_t loop_index, std::size_t subscribers_max) {
+        for (auto& each : clients_)
+            if (each->loop_index() == loop_index) each->begin_run();
+        server_->loops[loop_index].run(subscribers_max);
+    }
+
     void run(std::size_t loop_index) {
         auto& at = server_->loops[loop_index];
         if (!at.is_woken()) return;
         if (is_told_) tell("  loop " + std::to_string(loop_index) + " runs");
-        at.run(1 + random().below(4));
+        run(loop_index, 1 + random().below(4));
     }
 
     void publish_burst() {
@@ -146,6 +158,14 @@ private:
         return '"' + std::string(size, 'j') + '"';
     }
 
+    static void publish_during_encode(void* self) {
+        auto& me = *static_cast<simulation*>(self);
+        if (me.is_encoding_ || !me.random().one_in(300)) return;
+        me.is_encoding_ = true;
+        me.publish();
+        me.is_encoding_ = false;
+    }
+
     static void publish_during_callback(void* self) {
         auto& me = *static_cast<simulation*>(self);
         if (me.random().one_in(50)) me.publish();
@@ -160,14 +180,21 @@ private:
     void act(client& who) {
         if (!who.is_connected()) return connect(who);
         auto const choice = random().below(20);
-        if (is_told_) tell("  " + who.describe() + " does " + std::to_string(choice));
+        if (is_told_)
+            tell("  what " + who.describe_subscriptions() + "\n    does is " +
+                 std::to_string(choice));
         if (choice == 0) return who.cut();
         if (choice == 1 && random().one_in(4)) return who.hang_up();
         if (!who.takes_commands()) return;
         auto const channel = random().below(server::channel_count);
         if (choice < 8)
-            return who.subscribe(channel, random().one_in(2), draw_cursor(), random().one_in(20));
-        if (choice < 13) return who.unsubscribe(channel);
+            return who.subscribe(channel, random().one_in(2), draw_cursor(), random().one_in(20),
+                                 draw_delivery());
+        if (choice < 11) return who.unsubscribe(channel);
+        if (who.is_plain()) {
+            if (choice < 16) return who.change(channel, draw_delivery());
+            return who.give_credit(channel, static_cast<std::uint32_t>(random().below(4)));
+        }
         if (choice < 16) publish_by(who, channel);
     }
 
@@ -187,9 +214,20 @@ private:
         return cursors[random().below(cursors.size())];
     }
 
+    [[nodiscard]] delivery_options draw_delivery() {
+        constexpr std::array<std::chrono::milliseconds, 4> intervals{
+            std::chrono::milliseconds{0}, std::chrono::milliseconds{0},
+            std::chrono::milliseconds{10}, std::chrono::milliseconds{25}};
+        delivery_options delivery;
+        if (random().one_in(2)) delivery.mode = delivery_mode::latest;
+        delivery.interval = intervals[random().below(intervals.size())];
+        if (random().one_in(4)) delivery.credit = static_cast<std::uint32_t>(random().below(4));
+        return delivery;
+    }
+
     void connect(client& who) {
         client::request asked;
-        asked.transport = static_cast<transport_kind>(random().below(4));
+        asked.transport = static_cast<transport_kind>(random().below(5));
         for (std::size_t i = 0; i < server::channel_count; ++i)
             if (random().one_in(2)) asked.channels.push_back(i);
         if (asked.channels.empty()) asked.channels.push_back(random().below(server::channel_count));
@@ -199,29 +237,45 @@ private:
         if (asked.transport == transport_kind::long_poll)
             asked.wait_seconds = 1 + random().below(10);
         if (random().one_in(4)) asked.limit = 1 + random().below(5);
+        if (asked.transport == transport_kind::plain) asked.delivery = draw_delivery();
         who.connect(asked);
-        if (is_told_) tell("  connected the " + who.describe());
+        if (is_told_) tell("  connected the " + who.describe_subscriptions());
+    }
+
+    [[nodiscard]] time_point next_tick() const {
+        return std::min(server_->loops[0].awaited_tick(), server_->loops[1].awaited_tick());
+    }
+
+    void tick(std::size_t loop_index) {
+        auto& at = server_->loops[loop_index];
+        for (auto& each : clients_)
+            if (each->loop_index() == loop_index) each->tick();
+        at.tick();
     }
 
     /// Lets time pass, and calls those whose deadline comes.
-    void advance(std::chrono::milliseconds by) {
+    void advance(time_point::duration by) {
         auto const until = virtual_now + by;
         for (int calls = 0; judge_.is_right(); ++calls) {
             judge_.check(calls < 10'000, [] { return "a deadline leads to itself"; });
             auto const next = std::min_element(
                 clients_.begin(), clients_.end(),
                 [](auto const& a, auto const& b) { return a->wakes_at() < b->wakes_at(); });
-            if ((*next)->wakes_at() > until) break;
-            virtual_now = std::max(virtual_now, (*next)->wakes_at());
-            (*next)->pump();
+            auto const at = std::min((*next)->wakes_at(), next_tick());
+            if (at > until) break;
+            virtual_now = std::max(virtual_now, at);
+            for (std::size_t i = 0; i < server_->loops.size(); ++i)
+                if (server_->loops[i].awaited_tick() <= virtual_now) tick(i);
+            if ((*next)->wakes_at() <= virtual_now) (*next)->pump();
         }
         virtual_now = until;
-        if (is_told_) tell("  " + std::to_string(by.count()) + " ms pass");
+        if (is_told_) tell("  it is " + std::to_string(virtual_now.time_since_epoch().count()));
     }
 
     std::uint64_t seed_;
     std::uint64_t lives_ = 0;
     bool is_told_ = false;
+    bool is_encoding_ = false; ///< a publish is under way inside an encoder
     coverage& covered_;
     verdict judge_;
     surroundings world_;

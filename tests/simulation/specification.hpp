@@ -1,6 +1,7 @@
 #pragma once
 
 #include <livetape/channel/channel.hpp>
+#include <livetape/channel/delivery.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -17,10 +18,12 @@
 /// published, and every subscriber has a queue of its own.
 namespace livetape::simulation {
 
-/// An event as its publisher knew it.
+/// An event as its publisher knew it, and as the envelope of it has it, in two parts: between them
+/// goes for how many events it stands.
 struct published_event {
-    std::string key;      ///< empty: none
-    std::string envelope; ///< as JSON, when it stands for itself alone
+    std::string key; ///< empty: none
+    std::string envelope_head, envelope_rest;
+    std::string binary_rest{}; ///< of a binary payload: what follows instead in a binary frame
 };
 
 /// One life of a channel: everything that was published in it, in order.
@@ -44,10 +47,15 @@ public:
     void publish(published_event event) {
         events.push_back(std::move(event));
         auto const& key = events.back().key;
-        if (key.empty() || keys_max == 0) return;
+        if (key.empty()) {
+            unkeyed_ = last();
+            return;
+        }
         std::erase_if(newest_, [&](auto offset) { return at(offset).key == key; });
-        if (newest_.size() == keys_max) newest_.erase(newest_.begin());
         newest_.push_back(last());
+        if (newest_.size() <= keys_max) return;
+        evicted_ = std::max(evicted_, newest_.front());
+        newest_.erase(newest_.begin());
     }
 
     /// The newest event of each of the `keys_max` keys that were updated last; of a channel without
@@ -57,29 +65,62 @@ public:
         return newest_;
     }
 
+    /// Whether an event that retention has passed can still be had, as the newest of its key.
+    [[nodiscard]] bool is_indexed(std::uint64_t offset) const {
+        return offset == unkeyed_ ||
+               std::find(newest_.begin(), newest_.end(), offset) != newest_.end();
+    }
+
+    /// Whether the key of an event has a newer one that can be had.
+    [[nodiscard]] bool has_newer(std::uint64_t offset) const {
+        auto const& key = at(offset).key;
+        for (auto newer = last(); newer > offset; --newer)
+            if (at(newer).key == key) return newer >= first_kept || is_indexed(newer);
+        return false;
+    }
+
+    /// Events of keys that were forgotten because there were too many lie at or before this one.
+    [[nodiscard]] std::uint64_t evicted() const { return evicted_; }
+
 private:
-    std::vector<std::uint64_t> newest_;
+    std::vector<std::uint64_t> newest_; // of each key, by offset
+    std::uint64_t unkeyed_ = 0;
+    std::uint64_t evicted_ = 0;
 };
 
 /// Something that a subscriber is still to get.
 struct due_event {
     std::uint64_t offset = 0;
-    std::uint32_t count = 1; ///< events that it stands for
+    std::uint32_t count =
+        1; ///< events of the subscription's range that it stands for; 0: of a snapshot
+    std::uint64_t oldest = 0; ///< the first of them
 };
 
 /// What a subscription has in store: the queue of one subscriber to one channel.
+///
+/// In `latest` mode it is the classical conflating queue: an event of a key that is pending takes
+/// its place, adds to its count and moves to the end. With a rate, what is published is pending
+/// from the next tick on.
 class subscription_queue {
 public:
-    explicit subscription_queue(channel_history const& source) : source_{&source} {}
+    subscription_queue(channel_history const& source, delivery_options const& delivery)
+        : source_{&source}, delivery_{delivery} {}
 
     [[nodiscard]] channel_history const& source() const { return *source_; }
-    [[nodiscard]] bool empty() const { return due_.empty(); }
-    [[nodiscard]] std::size_t size() const { return due_.size(); }
+    [[nodiscard]] delivery_options const& delivery() const { return delivery_; }
+    [[nodiscard]] bool is_latest() const { return delivery_.mode == delivery_mode::latest; }
+    [[nodiscard]] bool has_rate() const { return delivery_.interval.count() > 0; }
+
+    /// Nothing is pending and nothing waits for a tick.
+    [[nodiscard]] bool empty() const { return due_.empty() && looked_upto_ == source_->last(); }
+    [[nodiscard]] bool has_due() const { return !due_.empty(); }
     [[nodiscard]] due_event const& front() const { return due_.front(); }
+    [[nodiscard]] delivery_counters const& counters() const { return counters_; }
+    [[nodiscard]] std::uint64_t first_live() const { return first_live_; }
 
     /// The place that a client comes back with which got everything that was taken.
     [[nodiscard]] std::uint64_t reached() const {
-        return due_.empty() ? source_->last() : due_.front().offset - 1;
+        return due_.empty() ? looked_upto_ : due_.front().offset - 1;
     }
 
     /// Where a subscription starts; nothing of `missed` if it misses nothing.
@@ -90,75 +131,279 @@ public:
         bool has_snapshot = false; ///< the queue begins with one
     };
 
-    /// Fills the queue with what is due at the beginning.
+    /// Fills the queue with what is due at the beginning, whatever the rate.
     opening open(start_position const& start) {
         opening result;
         auto const last = source_->last();
-        switch (start.from) {
-        case start_position::kind::now:
-            if (start.has_snapshot) add_snapshot_after(0);
-            break;
-        case start_position::kind::oldest: add_all_after(source_->first_kept - 1); break;
-        case start_position::kind::after:
-            auto const after = start.after.offset;
-            if (start.after.epoch != source_->epoch) {
-                result.missed = gap{1, add_snapshot_after(0), gap_reason::epoch};
-            } else if (after > last) {
-                result.is_ahead = true;
-            } else if (after + 1 >= source_->first_kept) {
-                add_all_after(after);
-                result.is_recovered = true;
-            } else {
-                auto const last_missed = add_snapshot_after(after);
-                if (last_missed > after)
-                    result.missed = gap{after + 1, last_missed, gap_reason::retention};
-                result.is_recovered = !result.missed;
-            }
+        auto const after = start.after.offset;
+        bool const is_same_life = start.after.epoch == source_->epoch;
+        looked_upto_ = last;
+        if (start.from == start_position::kind::oldest) {
+            looked_upto_ = source_->first_kept - 1;
+        } else if (start.from == start_position::kind::now) {
+            if (start.has_snapshot) result.has_snapshot = add_snapshot_after(0);
+        } else if (!is_same_life) {
+            result.has_snapshot = add_snapshot_after(0);
+            result.missed = gap{1, last_missed(), gap_reason::epoch};
+        } else if (after > last) {
+            result.is_ahead = true;
+        } else if (after + 1 >= source_->first_kept ||
+                   (is_latest() && after >= source_->evicted())) {
+            looked_upto_ = after;
+            result.is_recovered = true;
+        } else {
+            result.has_snapshot = add_snapshot_after(after);
+            if (last_missed() > after)
+                result.missed = gap{after + 1, last_missed(), gap_reason::retention};
+            result.is_recovered = !result.missed;
         }
-        result.has_snapshot = has_snapshot_;
+        first_live_ = looked_upto_ + 1;
+        taken_upto_ = due_.empty() ? looked_upto_ : due_.front().offset - 1;
+        if (is_latest() && has_rate()) limits_.push_back(last);
+        else look(last);
         return result;
     }
 
     /// The channel has a new event.
-    void publish(std::uint64_t offset) { due_.push_back({offset}); }
-
-    /// The subscriber gets the front of its queue.
-    due_event take() {
-        auto const taken = due_.front();
-        due_.pop_front();
-        return taken;
+    /// @param is_seen  false if it is published while sessions read, so that this one may conflate
+    ///                 it with what it reads, or see it next time
+    void publish(std::uint64_t offset, bool is_seen) {
+        if (has_rate()) return;
+        if (is_seen || !is_latest()) look(offset);
+        else limits_.push_back(offset);
     }
 
-    /// What was taken last was not sent after all.
-    void give_back(due_event const& unsent) { due_.push_front(unsent); }
+    /// The clock ticks: if it is one of the subscription's instants, what has been published may be
+    /// flushed from now on, and then all of it is.
+    void tick(time_point now) {
+        if (has_rate() && now.time_since_epoch() % delivery_.interval == time_point::duration{0})
+            limits_.push_back(source_->last());
+    }
+
+    /// The session reads.
+    /// @param is_alone  true if what has been published by now is seen in any case
+    void begin_read(bool is_alone) {
+        read_upto_ = source_->last();
+        read_kept_ = source_->first_kept;
+        if (has_rate() || !is_alone) return;
+        look(read_upto_);
+        limits_.clear();
+    }
+
+    /// Takes the front, which must be that event and stand for so many; false if it is another.
+    [[nodiscard]] bool take(std::uint64_t offset, std::uint32_t count, due_event& taken) {
+        auto which = find_next(offset, count);
+        if (which == due_.end()) {
+            auto const before = *this;
+            while (which == due_.end()) {
+                if (!look_further()) {
+                    *this = before;
+                    return false;
+                }
+                which = find_next(offset, count);
+            }
+        }
+        taken = *which;
+        due_.erase(which);
+        taken_upto_ = offset;
+        if (taken.count == 0) return true;
+        ++counters_.delivered;
+        counters_.conflated += taken.count - 1;
+        return true;
+    }
+
+    /// What was taken last was not sent after all. If its key has a newer event by now, that one
+    /// stands for it as well.
+    void give_back(due_event const& unsent) {
+        if (unsent.count > 0) {
+            --counters_.delivered;
+            counters_.conflated -= unsent.count - 1;
+        }
+        taken_upto_ = std::min(taken_upto_, unsent.offset - 1);
+        if (is_latest())
+            if (auto const newer = find(source_->at(unsent.offset).key); newer != due_.end()) {
+                newer->count += unsent.count;
+                newer->oldest = std::min(newer->oldest, unsent.oldest);
+                return;
+            }
+        auto const after = std::find_if(due_.begin(), due_.end(), [&](auto const& each) {
+            return each.offset > unsent.offset;
+        });
+        due_.insert(after, unsent);
+    }
 
     /// Whether the subscriber may be told that it missed these. They are then off its queue.
     [[nodiscard]] bool skip(gap const& missed) {
-        if (due_.empty() || due_.front().offset != missed.first) return false;
-        if (missed.last < missed.first || missed.last + 1 != source_->first_kept) return false;
-        while (!due_.empty() && due_.front().offset <= missed.last) due_.pop_front();
+        if (missed.last < missed.first) return false;
+        if (is_latest()) return skip_forgotten(missed);
+        while (due_.empty() || due_.front().offset != missed.first)
+            if (!look_further()) return false;
+        if (missed.last + 1 < read_kept_ || missed.last >= source_->first_kept) return false;
+        look(missed.last);
+        while (!due_.empty() && due_.front().offset <= missed.last) drop(due_.begin());
+        return true;
+    }
+
+    /// The subscriber chooses anew: to `latest`, and what is pending conflates; to `every`, and
+    /// what is pending stays as it is, with all that has been published.
+    /// @param told  the place that the client is told, after which the change holds
+    /// @return false if that is another place than was reached
+    [[nodiscard]] bool change(delivery_options const& delivery, std::uint64_t told) {
+        bool const leaves_latest = is_latest() && delivery.mode == delivery_mode::every;
+        if (leaves_latest || delivery.interval.count() == 0) look(source_->last());
+        delivery_ = delivery;
+        while (!limits_.empty() && limits_.front() <= looked_upto_) limits_.pop_front();
+        if (is_latest())
+            for (auto const& each : std::exchange(due_, {})) add(each);
+        return is_reached(told);
+    }
+
+    /// Whether keys were forgotten whose events are not taken yet.
+    [[nodiscard]] bool may_miss_forgotten() const { return source_->evicted() > taken_upto_; }
+
+    void give_credit(std::uint32_t flushes) {
+        if (delivery_.credit) *delivery_.credit += flushes;
+    }
+
+    /// A flush begins; false if the client has no credit for it.
+    [[nodiscard]] bool use_credit() {
+        if (!delivery_.credit) return true;
+        if (*delivery_.credit == 0) return false;
+        --*delivery_.credit;
+        return true;
+    }
+
+    /// The queue as text, for failures: each event with what it stands for.
+    [[nodiscard]] std::string describe() const {
+        std::string text;
+        for (auto const& each : due_)
+            text += ' ' + std::to_string(each.offset) + 'x' + std::to_string(each.count) + '<' +
+                    std::to_string(each.oldest);
+        text += " looked at " + std::to_string(looked_upto_) + ", limits";
+        for (auto const limit : limits_) text += ' ' + std::to_string(limit);
+        return text;
+    }
+
+    /// Whether the place that was told is the one that was reached. In `latest` mode it may lie
+    /// before events that were superseded since, because they are in no need to be seen.
+    [[nodiscard]] bool is_reached(std::uint64_t offset) {
+        auto const furthest = has_rate() ? source_->last() : reached();
+        if (is_latest() && offset >= taken_upto_ && offset <= furthest) return true;
+        while (reached() != offset)
+            if (due_.empty() ? !look_further() : true) return false;
         return true;
     }
 
 private:
-    void add_all_after(std::uint64_t offset) {
-        while (++offset <= source_->last()) due_.push_back({offset});
+    using iterator = std::deque<due_event>::iterator;
+
+    [[nodiscard]] iterator find(std::string_view key) {
+        return std::find_if(due_.begin(), due_.end(),
+                            [&](auto const& each) { return source_->at(each.offset).key == key; });
     }
 
-    /// Answers the last event that the snapshot does not have.
-    std::uint64_t add_snapshot_after(std::uint64_t after) {
+    /// Puts an event at the end, in place of an older one of its key.
+    void add(due_event newer) {
+        if (is_latest())
+            if (auto const older = find(source_->at(newer.offset).key); older != due_.end()) {
+                newer.count += older->count;
+                if (older->count > 0) newer.oldest = std::min(newer.oldest, older->oldest);
+                due_.erase(older);
+            }
+        due_.push_back(newer);
+    }
+
+    void look(std::uint64_t upto) {
+        for (; looked_upto_ < upto; ++looked_upto_) add({looked_upto_ + 1, 1, looked_upto_ + 1});
+    }
+
+    /// Looks as far as the next tick allowed, or as far as there is anything if retention takes
+    /// away what was to wait.
+    bool look_further() {
+        if (is_latest() && looked_upto_ + 1 < source_->first_kept)
+            for (auto const limit : {read_upto_, source_->last()})
+                limits_.insert(std::upper_bound(limits_.begin(), limits_.end(), limit), limit);
+        auto upto = looked_upto_;
+        while (upto == looked_upto_ && !limits_.empty()) {
+            upto = std::max(upto, limits_.front());
+            limits_.pop_front();
+        }
+        if (upto == looked_upto_) return false;
+        look(upto);
+        return true;
+    }
+
+    /// The event, if it is the next that is due.
+    [[nodiscard]] iterator find_next(std::uint64_t offset, std::uint32_t count) {
+        for (auto each = due_.begin(); each != due_.end(); ++each) {
+            if (each->offset == offset && may_stand_for(*each, count)) return each;
+            if (!waits_for_newer(*each)) break;
+        }
+        return due_.end();
+    }
+
+    /// An event that retention has passed is gone if its key has a newer one, which comes with the
+    /// next tick and stands for both.
+    [[nodiscard]] bool waits_for_newer(due_event const& old) const {
+        return is_latest() && old.offset < source_->first_kept &&
+               !source_->is_indexed(old.offset) && source_->has_newer(old.offset);
+    }
+
+    /// Of events that retention took before anybody counted them the number may be missing.
+    [[nodiscard]] bool may_stand_for(due_event const& event, std::uint32_t count) const {
+        auto const expected = std::max(event.count, std::uint32_t{1});
+        // Events of a forgotten key are lost in the one count and may be found in the other.
+        if (source_->evicted() > 0) return true;
+        if (event.count > 0 && event.oldest < source_->first_kept) return count <= expected;
+        return count == expected;
+    }
+
+    /// In `latest` mode only the events of forgotten keys are ever missed.
+    [[nodiscard]] bool skip_forgotten(gap const& missed) {
+        if (missed.last >= source_->first_kept || missed.last > source_->evicted()) return false;
+        auto const is_due = [&] {
+            return std::any_of(due_.begin(), due_.end(),
+                               [&](auto const& each) { return each.offset == missed.first; });
+        };
+        // One event that waited is gone, or all that was not looked at is looked at.
+        while (has_rate() && missed.first == missed.last && !is_due() && look_further()) continue;
+        if (missed.first != missed.last || !is_due()) look(read_upto_);
+        for (auto each = due_.begin(); each != due_.end();) {
+            bool const is_lost = each->offset >= missed.first && each->offset <= missed.last &&
+                                 !source_->is_indexed(each->offset);
+            each = is_lost ? drop(each) : each + 1;
+        }
+        return true;
+    }
+
+    iterator drop(iterator which) {
+        counters_.skipped += which->count;
+        return due_.erase(which);
+    }
+
+    bool add_snapshot_after(std::uint64_t after) {
         for (auto const offset : source_->snapshot())
-            if (offset > after) due_.push_back({offset});
-        has_snapshot_ = !due_.empty();
-        auto last_missed = source_->last();
-        for (auto i = due_.rbegin(); i != due_.rend() && i->offset == last_missed; ++i)
-            --last_missed;
-        return last_missed;
+            if (offset > after) due_.push_back({offset, 0, offset});
+        return !due_.empty();
+    }
+
+    /// The last event that the snapshot does not have.
+    [[nodiscard]] std::uint64_t last_missed() const {
+        auto last = source_->last();
+        for (auto i = due_.rbegin(); i != due_.rend() && i->offset == last; ++i) --last;
+        return last;
     }
 
     channel_history const* source_;
+    delivery_options delivery_;
     std::deque<due_event> due_;
-    bool has_snapshot_ = false;
+    std::deque<std::uint64_t> limits_;
+    std::uint64_t looked_upto_ = 0;
+    std::uint64_t read_upto_ = 0; ///< the last event when the session began to read
+    std::uint64_t read_kept_ = 1; ///< what was kept then
+    std::uint64_t first_live_ = 1;
+    std::uint64_t taken_upto_ = 0; ///< the last event that was taken, or the place of the start
+    delivery_counters counters_;
 };
 
 } // namespace livetape::simulation

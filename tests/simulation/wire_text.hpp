@@ -15,7 +15,7 @@
 /// encoders: expected texts are compared as a whole, so nothing unexpected is read over.
 namespace livetape::simulation {
 
-enum class transport_kind : std::uint8_t { websocket, sse, long_poll, short_poll };
+enum class transport_kind : std::uint8_t { websocket, sse, long_poll, short_poll, plain };
 
 /// One item of what a session writes: a head, a message, a block, an answer.
 struct wire_item {
@@ -23,6 +23,7 @@ struct wire_item {
         malformed,
         head,   ///< of a response that goes on
         text,   ///< a message or a block with content
+        binary, ///< a binary message
         ping,   ///< or a comment
         close,  ///< a close frame
         answer, ///< of a poll
@@ -60,7 +61,7 @@ inline wire_item next_item(transport_kind transport, std::string_view bytes) {
         auto const what = bytes.front() == ':' ? kind::ping : kind::text;
         return {what, end + 2, bytes.substr(0, end + 2)};
     }
-    if (transport != transport_kind::websocket || bytes.size() < 2) return {};
+    if (bytes.size() < 2) return {};
     auto const first = static_cast<unsigned char>(bytes[0]);
     std::size_t header = 2;
     std::uint64_t payload = static_cast<unsigned char>(bytes[1]);
@@ -72,6 +73,7 @@ inline wire_item next_item(transport_kind transport, std::string_view bytes) {
     }
     // What servers send is unmasked, and nothing here is fragmented.
     auto const what = first == 0x81   ? kind::text
+                      : first == 0x82 ? kind::binary
                       : first == 0x89 ? kind::ping
                       : first == 0x88 ? kind::close
                                       : kind::malformed;
@@ -148,17 +150,30 @@ private:
     std::string_view rest_;
 };
 
-/// The channel and offset that an envelope begins with.
+/// What an envelope begins with.
 struct envelope_start {
     std::string_view channel;
     std::uint64_t offset = 0;
+    std::uint64_t count = 1;
 };
+
+/// An event's envelope when it stands for so many.
+/// @param has_frames  the transport has binary frames
+inline std::string envelope_text(published_event const& event, std::uint64_t count,
+                                 bool has_frames = false) {
+    auto text = event.envelope_head;
+    if (count > 1) text += ",\"count\":" + std::to_string(count);
+    return text +=
+           has_frames && !event.binary_rest.empty() ? event.binary_rest : event.envelope_rest;
+}
 
 inline std::optional<envelope_start> read_envelope_start(std::string_view envelope) {
     strict_reader reader{envelope};
     envelope_start start;
     if (!reader.skip("{\"channel\":\"") || !reader.read_string(start.channel) ||
         !reader.skip(",\"offset\":") || !reader.read(start.offset))
+        return std::nullopt;
+    if (reader.skip(",\"count\":") && (!reader.read(start.count) || start.count < 2))
         return std::nullopt;
     return start;
 }
