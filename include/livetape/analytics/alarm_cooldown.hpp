@@ -13,7 +13,7 @@ namespace livetape {
 /// A surprise counts if it exceeds (1 + margin) level; it is then the last. So an anomaly that goes
 /// on is reported at its onset and when it gets much worse, whatever threshold is applied
 /// afterwards, and one threshold need not be known here. This is the refractory period of neurons
-/// and of seizure detectors, made relative. Memory: 40 bytes. Time: O(1).
+/// and of seizure detectors, made relative. Memory: 32 bytes. Time: O(1).
 ///
 /// Thread safety: distinct objects safe; shared objects unsafe.
 class alarm_cooldown {

@@ -20,7 +20,7 @@ namespace livetape {
 /// even number of values the mean of the two in the middle.
 ///
 /// A value is judged by those before it, then joins them. NaN and infinities score 0 and do not.
-/// Memory: 76 bytes per value of the window. Time: O(log n), the MAD too: it is found by
+/// Memory: 64 bytes per value of the window. Time: O(log n), the MAD too: it is found by
 /// descending the trees below and above the median side by side.
 ///
 /// Thread safety: distinct objects safe; shared objects unsafe.

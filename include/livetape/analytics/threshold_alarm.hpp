@@ -23,7 +23,7 @@ enum class alarm_change : std::uint8_t {
 /// keeps a value that swings across both from firing at each swing; `hold_for` leaves short
 /// excursions alone. For a lower limit give it the negated value and negated levels.
 ///
-/// NaN changes nothing. Time going backwards counts as time standing still. Memory: 72 bytes. Time:
+/// NaN changes nothing. Time going backwards counts as time standing still. Memory: 64 bytes. Time:
 /// O(1), no allocation.
 ///
 /// Thread safety: distinct objects safe; shared objects unsafe.

@@ -11,7 +11,7 @@ namespace livetape::detail {
 /// A multiset of numbers, bounded and allocated at once, that knows its k-th smallest: a treap
 /// (Seidel and Aragon, "Randomized search trees", Algorithmica 16, 1996) whose nodes know the sizes
 /// of their subtrees. All operations take O(log n) on average over the priorities, which are a hash
-/// of the node's place, so that equal inputs give equal trees. Memory: 32 bytes per number.
+/// of the node's place, so that equal inputs give equal trees. Memory: 28 bytes per number.
 class order_statistic_set {
 public:
     using index = std::uint32_t;
