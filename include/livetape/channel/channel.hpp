@@ -236,8 +236,9 @@ public:
 
     /// What is left of the events `after` + 1 to `upto` when each key's newest supersedes the
     /// others. Where the log has let go of a part, the index of keys stands in for it, and `upto`
-    /// becomes the newest offset. The lock is held for the keys kept beyond the log at most;
-    /// otherwise O(upto - after). Precondition: `after <= upto <= last_offset()`.
+    /// becomes the newest offset; how many events of a key are gone is then an estimate, but their
+    /// sum is exact. The lock is held for O(keys) then, else not for long; O(upto - after).
+    /// Precondition: `after <= upto <= last_offset()`.
     [[nodiscard]] conflated_events conflate(std::uint64_t after, std::uint64_t upto) const;
 
     /// Copies wanted events in their order, at most so many and so many bytes, but at least one,
@@ -332,6 +333,7 @@ private:
     [[nodiscard]] segment_ref snapshot();
     [[nodiscard]] event_view find_event(std::string_view key, std::uint64_t offset) const noexcept;
     watched_events examine(key_set& watched) const noexcept;
+    [[nodiscard]] std::vector<changed_key> changed_after(std::uint64_t after) const;
     [[nodiscard]] held_events hold(std::uint64_t after, std::uint64_t upto) const;
     void open_at_snapshot(opened_cursor& opened, std::uint64_t after);
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <livetape/channel/key_index.hpp>
 #include <livetape/channel/retention.hpp>
 #include <livetape/channel/segment.hpp>
 
@@ -7,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,11 +59,21 @@ struct conflated_events {
     std::uint64_t upto = 0;
     segment_ref events; ///< the newest of each key, by offset, each with its count; may be null
 
-    /// Events that are in no count: retention passed them before anybody counted.
+    /// Events that are in no count, of keys that were evicted or perhaps not; 0 if none were.
     std::uint64_t uncounted = 0;
 
     /// Not 0 if keys were evicted whose newest events may be missing: they lie at or before it.
     std::uint64_t lost_upto = 0;
+};
+
+/// A key that has changed, as the index of keys knows it.
+struct changed_key {
+    std::string key;
+    std::uint64_t offset = 0; ///< of its newest event
+    std::uint32_t events = 0; ///< events that it has had so far
+
+    /// Its newest event, if it is not in the log, or what its events came to, if they merge.
+    std::optional<key_index::kept_event> kept;
 };
 
 /// Finds the newest event of each key among events that are given newest first, and counts how many
@@ -88,12 +101,32 @@ public:
 
     /// Lets the event of a key carry another payload; false if the key has not come.
     bool replace_payload(std::string_view key, std::string_view payload) noexcept {
-        if (slots_.empty()) return false;
-        auto const slot = slot_of(key, std::hash<std::string_view>{}(key));
-        if (slot == 0) return false;
-        found_[slot - 1].event.payload = payload;
-        found_[slot - 1].older.clear();
+        auto* const known = find(key);
+        if (known == nullptr) return false;
+        known->event.payload = payload;
+        known->older.clear();
         return true;
+    }
+
+    /// Shares out `uncounted` events, of which only the number is known, among the keys of which
+    /// they can have been: to each in proportion to the events that it has had and that are not
+    /// counted. The sum is exact, and so is each count if all that the keys have ever had is to be
+    /// counted. O(keys). Precondition: each key has been added, or no event is uncounted.
+    void spread(std::uint64_t uncounted, std::span<changed_key const> among) noexcept {
+        auto const uncounted_of = [this](changed_key const& each) -> std::uint64_t {
+            auto const counted = find(each.key)->event.count;
+            return each.events > counted ? each.events - counted : 0;
+        };
+        if (uncounted == 0) return;
+        std::uint64_t of_all = 0;
+        for (auto const& each : among) of_all += uncounted_of(each);
+        for (auto const& each : among) {
+            auto const of_this = uncounted_of(each);
+            auto const share = of_this == of_all ? uncounted : uncounted * of_this / of_all;
+            find(each.key)->event.count += static_cast<std::uint32_t>(share);
+            uncounted -= share;
+            of_all -= of_this;
+        }
     }
 
     /// A segment of the events found, oldest first; null if there are none.
@@ -124,6 +157,12 @@ private:
         for (auto i = which.older.size() - 1; i > 0; --i) merge_(merged, which.older[i - 1]);
         merge_(merged, which.event.payload);
         which.event.payload = merged;
+    }
+
+    [[nodiscard]] found* find(std::string_view key) noexcept {
+        if (slots_.empty()) return nullptr;
+        auto const slot = slot_of(key, std::hash<std::string_view>{}(key));
+        return slot == 0 ? nullptr : &found_[slot - 1];
     }
 
     [[nodiscard]] std::uint32_t& slot_of(std::string_view key, std::size_t hash) noexcept {

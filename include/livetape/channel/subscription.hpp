@@ -131,8 +131,14 @@ private:
     void join_snapshot(segment_ref const& first, std::uint32_t first_begin, std::uint32_t first_end,
                        segment_ref const& second, std::uint32_t second_begin, Wanted&& wanted);
 
-    /// Takes over newer events: they take the place of those of their key that still wait.
-    void absorb(conflated_events const& newer);
+    /// Takes over newer events: they take the place of those of their key that still wait. If none
+    /// do, they become the run that is handed out next, or are put where events wait.
+    enum class then : std::uint8_t { hand_out, wait };
+    void absorb(conflated_events const& newer, then what = then::hand_out);
+
+    /// While a write lasts or credit lacks, takes over what the log will soon let go of, so that it
+    /// is counted by key. O(1) for a reader in the newer half of the log.
+    void keep_up();
 
     /// Makes what is pending a run of its own, because the events after it do not conflate.
     void leave_latest();

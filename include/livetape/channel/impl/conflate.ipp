@@ -13,13 +13,8 @@ inline held_events channel::hold(std::uint64_t after, std::uint64_t upto) const 
 }
 
 inline conflated_events channel::conflate(std::uint64_t after, std::uint64_t upto) const {
-    struct kept {
-        std::string key;
-        std::uint64_t offset;
-        key_index::kept_event event;
-    };
     conflated_events result{after, upto, {}, 0, 0};
-    std::vector<kept> beyond_log;
+    std::vector<changed_key> changed; // if the log has let go of a part
     held_events held;
     std::shared_ptr<log_identity const> identity;
     {
@@ -28,16 +23,7 @@ inline conflated_events channel::conflate(std::uint64_t after, std::uint64_t upt
         auto const held_offset = log_.held_offset();
         if (after + 1 < held_offset) {
             result.upto = log_.next_offset() - 1;
-            auto const add = [&](std::string_view key, key_index::entry const& entry) {
-                bool const is_beyond = entry.offset < held_offset || keys_.merges();
-                if (entry.offset > after && is_beyond && entry.kept)
-                    beyond_log.push_back({std::string{key}, entry.offset, *entry.kept});
-            };
-            auto const* each = keys_.front();
-            for (; each != nullptr && (each->value.offset < held_offset || keys_.merges());
-                 each = each->next())
-                add(each->key, each->value);
-            add({}, *keys_.find({}));
+            changed = changed_after(after);
             if (keys_.evicted_offset() > after)
                 result.lost_upto = std::min(keys_.evicted_offset(), held_offset - 1);
         }
@@ -46,19 +32,40 @@ inline conflated_events channel::conflate(std::uint64_t after, std::uint64_t upt
 
     newest_events newest{options().merge};
     held.for_each_backwards([&](event_view const& event) { newest.add(event); });
-    // The events without a key are kept beside the order of keys.
-    std::sort(beyond_log.begin(), beyond_log.end(),
-              [](kept const& a, kept const& b) { return a.offset > b.offset; });
     std::uint64_t found = held.count();
-    for (auto const& each : beyond_log) {
-        if (newest.replace_payload(each.key, each.event.payload)) continue;
-        newest.add(
-            {{}, 0, each.offset, each.key, each.event.payload, each.event.kind, each.event.time});
+    for (auto const& each : changed) {
+        if (!each.kept) continue;
+        auto const& [payload, kind, time] = *each.kept;
+        if (newest.replace_payload(each.key, payload)) continue;
+        newest.add({{}, 0, each.offset, each.key, payload, kind, time});
         ++found;
     }
-    result.events = newest.copy(identity);
     result.uncounted = (result.upto - after) - found;
+    if (result.lost_upto == 0) newest.spread(std::exchange(result.uncounted, 0), changed);
+    result.events = newest.copy(identity);
     return result;
+}
+
+/// The keys that have an event after `after`, the last one changed first. The lock must be held.
+/// O(keys).
+inline std::vector<changed_key> channel::changed_after(std::uint64_t after) const {
+    std::vector<changed_key> changed;
+    auto const held_offset = log_.held_offset();
+    auto const add = [&](std::string_view key, key_index::entry const& entry) {
+        if (entry.offset <= after) return;
+        auto& added = changed.emplace_back();
+        added.key = key;
+        added.offset = entry.offset;
+        added.events = entry.sequence;
+        if (entry.kept && (entry.offset < held_offset || keys_.merges())) added.kept = *entry.kept;
+    };
+    for (auto const* each = keys_.front(); each != nullptr; each = each->next())
+        add(each->key, each->value);
+    // The events without a key are kept beside the order of keys.
+    add({}, *keys_.find({}));
+    std::sort(changed.begin(), changed.end(),
+              [](changed_key const& a, changed_key const& b) { return a.offset > b.offset; });
+    return changed;
 }
 
 /// The event of that key and offset, from the log or the index of keys; offset 0 if neither has it.

@@ -5,8 +5,10 @@
 namespace livetape {
 
 inline void subscription::look() {
-    if (!state_ || !state_->keys || next_offset_ > limit()) return;
-    if (mode_ == delivery_mode::latest) note_look(source().look(*state_->keys));
+    if (!state_ || next_offset_ > limit()) return;
+    if (!state_->keys) {
+        if (mode_ == delivery_mode::latest) keep_up();
+    } else if (mode_ == delivery_mode::latest) note_look(source().look(*state_->keys));
     else skip_unwanted();
 }
 

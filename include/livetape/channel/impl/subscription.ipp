@@ -167,9 +167,10 @@ inline void subscription::queue_snapshot() {
     snapshot_.reset();
 }
 
-inline void subscription::absorb(conflated_events const& newer) {
+inline void subscription::absorb(conflated_events const& newer, then what) {
     if (snapshot_) queue_snapshot();
-    if (state_->has_queue()) {
+    if (state_->has_queue() || what == then::wait) {
+        if (!state_->queue) state_->queue = std::make_unique<conflating_queue>();
         for (std::uint32_t i = 0; newer.events && i < newer.events->count(); ++i) {
             auto const event = newer.events->at(i);
             state_->queue->push(event.key, {event.offset, event.count});
@@ -179,8 +180,17 @@ inline void subscription::absorb(conflated_events const& newer) {
         snapshot_index_ = 0;
     }
     next_offset_ = newer.upto + 1;
-    if (newer.lost_upto == 0) count({0, newer.uncounted, 0, 0});
-    else count({0, 0, newer.uncounted, 0});
+    count({0, 0, newer.uncounted, 0});
+}
+
+inline void subscription::keep_up() {
+    if (!owner_->is_writing_ && has_credit()) return;
+    auto const upto = limit();
+    auto const first_kept = source().first_offset();
+    if (next_offset_ > first_kept + (upto - std::min(upto, first_kept)) / 2) return;
+    auto const newer = owner_->conflate(*feed_, next_offset_ - 1, upto);
+    // A gap is told when it is read.
+    if (newer.lost_upto == 0) absorb(newer, then::wait);
 }
 
 inline void subscription::leave_latest() {
