@@ -146,3 +146,20 @@ TEST_CASE("channel/key_index: merges the payloads of a key from its first event 
     CHECK(keys_of(index) == "b6 ");
     CHECK(index.evicted_offset() == 3);
 }
+
+TEST_CASE(
+    "channel/key_index: a watched key that was evicted keeps nothing when it leaves the log") {
+    auto const leaving = events_of_keys({"a", "b", "c"});
+    key_index index{1, 10};
+    auto& a = index.watch("a");
+    auto& b = index.watch("b");
+    index.update(event_of("a", 1));
+    index.update(event_of("b", 2));
+    index.update(event_of("c", 3));
+    index.keep(*leaving);
+    CHECK(a.value.kept == nullptr);
+    CHECK(b.value.kept == nullptr);
+    CHECK(keys_of(index) == "c3 ");
+    CHECK(index.find("c")->kept != nullptr);
+    CHECK(index.evicted_offset() == 2);
+}

@@ -459,3 +459,83 @@ TEST_CASE(
     CHECK(count_in(lines[0]) + count_in(lines[1]) == 501);
     CHECK(w.readers[0]->of->counters() == delivery_counters{5, 1496, 0, 0});
 }
+
+namespace {
+
+/// A reader of the latest to whom nothing of its batch could be sent: `keys` wait in its queue.
+void let_wait(reader& by, dispatcher& wakes) {
+    wakes.run(10, {});
+    write_batch batch;
+    subscriber::missed_events missed;
+    REQUIRE(by.cursors.take(batch, missed) == subscriber::taken::run);
+    batch.settle(0);
+}
+
+/// Publishes another key until the log has let go of what was published before.
+void overtake(channel& source) {
+    for (int i = 0; i < 100; ++i) source.publish(std::string(100, 'x'), {"z"});
+}
+
+/// All that there is, with each gap as `gap <first> <last>`.
+std::string read_all(reader& by, dispatcher& wakes) {
+    std::string lines;
+    wakes.run(10, {});
+    for (;;) {
+        write_batch batch;
+        subscriber::missed_events missed;
+        switch (by.cursors.take(batch, missed)) {
+        case subscriber::taken::nothing: return lines;
+        case subscriber::taken::gap:
+            lines += "gap " + std::to_string(missed.range.first) + ' ' +
+                     std::to_string(missed.range.last) + '\n';
+            break;
+        case subscriber::taken::run:
+            for (auto const& line : lines_of(bytes_of(batch)))
+                lines += line.substr(0, line.find(' ', line.find(' ') + 1)) + '\n';
+            batch.settle(batch.bytes());
+        }
+    }
+}
+
+} // namespace
+
+TEST_CASE(
+    "channel/latest: a key that is evicted while it waits is told also when the mode changes") {
+    world w{1, {.log_events_max = 4, .keys_max = 3}};
+    w.add_reader();
+    auto& by = *w.readers.front();
+    for (auto const* const key : {"a", "b", "c", "c"}) w.source->publish("x", {key});
+    let_wait(by, w.wakes);
+    INFO("a is evicted, b and c are not");
+    overtake(*w.source);
+    CHECK(by.of->is_behind());
+    by.cursors.change(*by.of, {.mode = delivery_mode::every});
+    CHECK(by.of->counters().skipped > 0);
+    CHECK(by.of->reached().offset == 0);
+    w.source->publish("x", {"z"});
+    CHECK(read_all(by, w.wakes) == "gap 1 1\n2 b\n4 c\n104 z\n105 z\n");
+    CHECK(by.of->counters().sum() == 105);
+    CHECK_FALSE(by.of->is_behind());
+}
+
+TEST_CASE("channel/latest: a key that is evicted while it waits is told also when keys change") {
+    world w{1, {.log_events_max = 4, .keys_max = 2}};
+    w.add_reader();
+    w.add_reader();
+    auto& to_keys = *w.readers[0];
+    auto& from_keys = *w.readers[1];
+    std::vector<std::string> const keys{"a", "b"};
+    from_keys.cursors.change(*from_keys.of, {.mode = delivery_mode::latest, .keys = keys});
+    for (auto const* const key : {"a", "a", "b"}) w.source->publish("x", {key});
+    INFO("a is evicted, b is not");
+    overtake(*w.source);
+    to_keys.cursors.change(*to_keys.of, {.mode = delivery_mode::latest, .keys = keys});
+    from_keys.cursors.change(*from_keys.of, {.mode = delivery_mode::latest});
+    CHECK(read_all(to_keys, w.wakes) == "gap 1 2\n3 b\n");
+    CHECK(to_keys.of->counters().sum() == 103);
+    CHECK(to_keys.of->counters().skipped >= 2);
+    CHECK(read_all(from_keys, w.wakes) == "gap 2 2\n3 b\n");
+    CHECK(from_keys.of->counters().delivered == 1);
+    CHECK(from_keys.of->counters().skipped == 2);
+    CHECK(from_keys.of->counters().filtered == 100);
+}

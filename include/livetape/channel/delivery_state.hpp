@@ -36,6 +36,13 @@ struct delivery_state {
     /// does not go back to them.
     std::uint64_t floor_offset = 0;
 
+    /// Events that were lost while the choice changed, from the first to the last one; the next
+    /// read tells the gap. 0 if none were.
+    std::uint64_t lost_first = 0;
+    std::uint64_t lost_last = 0;
+
+    [[nodiscard]] bool has_lost() const noexcept { return lost_last > 0; }
+
     [[nodiscard]] bool has_queue() const noexcept { return queue && !queue->empty(); }
 
     /// Whether events wait that the cursor has passed.

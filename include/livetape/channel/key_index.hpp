@@ -91,7 +91,9 @@ public:
             auto const event = leaving.at(index);
             if (event.key.empty()) continue;
             auto* const found = keys_.find(event.key);
-            if (found == nullptr || found->value.offset != event.offset) continue;
+            // One that was evicted and is still watched counts for no limit, so it keeps nothing.
+            if (found == nullptr || found->value.offset != event.offset || !keys_.is_listed(*found))
+                continue;
             keep(found->value, event);
             kept_bytes_ += event.payload.size();
         }

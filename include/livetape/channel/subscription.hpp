@@ -8,6 +8,7 @@
 #include <livetape/intrusive_list.hpp>
 #include <livetape/intrusive_ref.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -51,13 +52,14 @@ public:
         if (snapshot_) next = snapshot_->offset_at(snapshot_index_);
         else if (state_ && state_->has_queue()) next = state_->queue->front()->value.offset;
         else if (state_ && state_->has_waiting()) next = state_->keys->first_pending;
+        if (state_ && state_->has_lost()) next = std::min(next, state_->lost_first);
         return {source().epoch(), next - 1};
     }
 
     /// Whether there is something to hand out, now or when its rate and credit let it go.
     [[nodiscard]] bool is_behind() const noexcept {
         return snapshot_ || next_offset_ <= source().last_offset() ||
-               (state_ && state_->has_waiting());
+               (state_ && (state_->has_waiting() || state_->has_lost()));
     }
 
     void retain() noexcept { ++references_; }
@@ -72,7 +74,8 @@ private:
 
     /// Whether there is something to hand out now, as far as the rate goes.
     [[nodiscard]] bool has_more() const noexcept {
-        return snapshot_ || next_offset_ <= limit() || (state_ && state_->has_waiting());
+        return snapshot_ || next_offset_ <= limit() ||
+               (state_ && (state_->has_waiting() || state_->has_lost()));
     }
     [[nodiscard]] bool has_credit() const noexcept {
         return !state_ || !state_->has_credit_limit || state_->credit > 0;
@@ -131,6 +134,9 @@ private:
     void join_snapshot(segment_ref const& first, std::uint32_t first_begin, std::uint32_t first_end,
                        segment_ref const& second, std::uint32_t second_begin, Wanted&& wanted);
 
+    /// Puts a run behind what is handed out before the log.
+    void append_snapshot(segment_ref const& later);
+
     /// Takes over newer events: they take the place of those of their key that still wait. If none
     /// do, they become the run that is handed out next, or are put where events wait.
     enum class then : std::uint8_t { hand_out, wait };
@@ -139,6 +145,9 @@ private:
     /// While a write lasts or credit lacks, takes over what the log will soon let go of, so that it
     /// is counted by key. O(1) for a reader in the newer half of the log.
     void keep_up();
+
+    /// Notes that events are lost, which the next read tells, and that they stood for `events`.
+    void lose(std::uint64_t first, std::uint64_t last, std::uint64_t events) noexcept;
 
     /// Makes what is pending a run of its own, because the events after it do not conflate.
     void leave_latest();

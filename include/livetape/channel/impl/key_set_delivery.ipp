@@ -71,7 +71,7 @@ inline void subscription::enter_keys(std::span<std::string const> keys) {
     if (next_offset_ <= upto) {
         auto const newer = owner_->conflate(*feed_, next_offset_ - 1, upto);
         if (newer.events) wait_for(*newer.events, 0, newer.events->count(), *watched);
-        count({0, newer.uncounted, 0, 0});
+        if (newer.lost_upto > 0) lose(next_offset_, newer.lost_upto, newer.uncounted);
         next_offset_ = newer.upto + 1;
     }
     state_->keys = std::move(watched);
@@ -82,13 +82,12 @@ inline void subscription::leave_keys() {
     auto& watched = *state_->keys;
     if (mode_ == delivery_mode::latest) {
         constexpr auto no_limit = std::numeric_limits<std::size_t>::max();
-        auto seen = source().take(watched, {no_limit, no_limit, true});
-        note_look(seen);
-        for (; seen.lost_upto > 0 && !seen.events;
-             seen = source().take(watched, {no_limit, no_limit, true}), note_look(seen))
-            count({0, 0, seen.dropped, 0});
-        snapshot_ = seen.events;
-        snapshot_index_ = 0;
+        do {
+            auto const seen = source().take(watched, {no_limit, no_limit, true});
+            note_look(seen);
+            if (seen.events) append_snapshot(seen.events);
+            else if (seen.lost_upto > 0) lose(seen.lost_upto, seen.lost_upto, seen.dropped);
+        } while (watched.has_pending());
     }
     state_->floor_offset = next_offset_;
     source().unwatch(watched);

@@ -109,6 +109,13 @@ inline subscriber::taken subscriber::take(write_batch& batch, missed_events& mis
 inline subscriber::step subscriber::take_from(subscription& from, write_batch& batch,
                                               missed_events& missed, std::uint32_t events_max) {
     bool const has_keys = from.state_ && from.state_->keys;
+    if (from.state_ && from.state_->has_lost()) {
+        if (!batch.empty()) return step::wait;
+        auto& chosen = *from.state_;
+        missed = {&from, {chosen.lost_first, chosen.lost_last, gap_reason::retention}};
+        chosen.lost_first = chosen.lost_last = 0;
+        return step::gap;
+    }
     if (from.mode_ == delivery_mode::latest)
         return has_keys ? take_watched(from, batch, missed, events_max)
                         : take_latest(from, batch, missed, events_max);

@@ -153,6 +153,16 @@ void subscription::join_snapshot(segment_ref const& first, std::uint32_t first_b
     if (unwanted > 0) count({0, 0, 0, unwanted});
 }
 
+inline void subscription::append_snapshot(segment_ref const& later) {
+    if (snapshot_) {
+        join_snapshot(snapshot_, snapshot_index_, snapshot_->count(), later, 0,
+                      [](event_view const&) { return true; });
+        return;
+    }
+    snapshot_ = later;
+    snapshot_index_ = 0;
+}
+
 inline void subscription::put_back_latest(segment const& unsent, std::uint32_t begin,
                                           std::uint32_t end) {
     if (begin == end) return;
@@ -202,13 +212,29 @@ inline void subscription::leave_latest() {
     }
     state_->floor_offset = next_offset_;
     if (!state_->has_queue()) return;
+    auto const queue = std::exchange(state_->queue, nullptr);
     std::vector<wanted_event> wanted;
-    auto& queue = *state_->queue;
-    for (auto const* each = queue.front(); each != nullptr; each = each->next())
+    for (auto const* each = queue->front(); each != nullptr; each = each->next())
         wanted.push_back({each->key, each->value.offset, each->value.count});
-    snapshot_ = source().copy(wanted, wanted.size(), std::numeric_limits<std::size_t>::max());
-    snapshot_index_ = 0;
-    state_->queue.reset();
+    constexpr auto no_limit = std::numeric_limits<std::size_t>::max();
+    for (std::span<wanted_event> rest{wanted}; !rest.empty();) {
+        auto const copies = source().copy(rest, no_limit, no_limit);
+        if (copies) append_snapshot(copies);
+        // A copy ends at an event that is lost.
+        while (!rest.empty() && rest.front().is != wanted_event::state::waiting) {
+            auto const& [key, offset, events, is] = rest.front();
+            if (is == wanted_event::state::superseded) count({0, events, 0, 0});
+            if (is == wanted_event::state::lost) lose(offset, offset, events);
+            rest = rest.subspan(1);
+        }
+    }
+}
+
+inline void subscription::lose(std::uint64_t first, std::uint64_t last,
+                               std::uint64_t events) noexcept {
+    state_->lost_first = state_->has_lost() ? std::min(state_->lost_first, first) : first;
+    state_->lost_last = std::max(state_->lost_last, last);
+    count({0, 0, events, 0});
 }
 
 } // namespace livetape
