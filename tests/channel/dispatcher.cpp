@@ -3,9 +3,14 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <optional>
+#include <random>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -127,4 +132,45 @@ TEST_CASE("channel/dispatcher: calls whoever takes a part of what is due until a
         w.all.find("feed." + std::to_string(i))->publish("2");
     CHECK_FALSE(w.wakes.run(3, {}));
     CHECK_FALSE(reader.cursors.is_due());
+}
+
+TEST_CASE(
+    "channel/subscriber: finds and ends few and many subscriptions, also two to one channel") {
+    constexpr std::uint32_t seed = 7;
+    INFO("seed ", seed);
+    std::mt19937 random{seed};
+    hub all{{}, {200, 1, [] { return time_point{}; }}};
+    dispatcher wakes{[](void*) noexcept {}, nullptr};
+    subscriber cursors{wakes};
+    std::vector<std::shared_ptr<channel>> sources;
+    for (int i = 0; i < 100; ++i) sources.push_back(all.try_open("c" + std::to_string(i)));
+    std::map<std::string, std::size_t> expected;
+    std::size_t most = 0;
+    for (int step = 0; step < 5000; ++step) {
+        CAPTURE(step);
+        auto const& source = sources[random() % sources.size()];
+        bool const grows = step / 1000 % 2 == 0;
+        if (grows || random() % 4 == 0) {
+            opened_cursor opened;
+            auto const& added = cursors.add(source, encoding_of<payload_encoder>, {}, opened);
+            CHECK(added.source().name() == source->name());
+            ++expected[std::string{source->name()}];
+        }
+        if (cursors.count() > 150 || (!grows && cursors.count() > 0)) {
+            auto& ended = cursors.at(random() % cursors.count());
+            auto const name = std::string{ended.source().name()};
+            if (random() % 2 == 0) source->publish("1");
+            wakes.run(10, {});
+            cursors.remove(ended);
+            if (--expected[name] == 0) expected.erase(name);
+        }
+        most = std::max(most, cursors.count());
+        auto const* const found = cursors.find(source->name());
+        CHECK((found != nullptr) == expected.contains(std::string{source->name()}));
+        if (found != nullptr) CHECK(found->source().name() == source->name());
+    }
+    CHECK(most > 100);
+    cursors.clear();
+    CHECK(cursors.find("c1") == nullptr);
+    CHECK_FALSE(cursors.is_due());
 }

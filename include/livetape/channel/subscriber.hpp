@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -92,16 +93,22 @@ public:
     /// Lets the client have so many more flushes; nothing changes without a limit of credit.
     void give_credit(subscription& which, std::uint32_t flushes);
 
-    /// Ends a subscription; nothing more of that channel is taken.
+    /// Ends a subscription; nothing more of that channel is taken. O(1), and O(subscriptions due)
+    /// if it is due.
     void remove(subscription& which);
 
     /// Ends all subscriptions.
     void clear() {
+        while (first_due_ != nullptr) pop_due();
         while (!subscriptions_.empty()) remove(*subscriptions_.back());
     }
 
-    /// The subscription to a channel; null if there is none. O(subscriptions).
+    /// A subscription to a channel; null if there is none. O(1).
     [[nodiscard]] subscription* find(std::string_view channel_name) const noexcept {
+        if (places_) {
+            auto const found = places_->find(channel_name);
+            return found == places_->end() ? nullptr : subscriptions_[found->second].get();
+        }
         for (auto const& s : subscriptions_)
             if (s->source().name() == channel_name) return s.get();
         return nullptr;
@@ -157,6 +164,15 @@ private:
 
     void unlink_due(subscription& which) noexcept;
 
+    // Channel names, which the subscriptions' feeds keep, and places in `subscriptions_`.
+    using place_table = std::unordered_multimap<std::string_view, std::size_t>;
+
+    void note_place_of_last();
+    [[nodiscard]] place_table::iterator entry_of(subscription const& which) noexcept;
+
+    /// The place of a subscription, which the last one is about to take over.
+    [[nodiscard]] std::size_t vacate(subscription const& which) noexcept;
+
     /// What taking from one subscription came to.
     enum class step : std::uint8_t {
         none, ///< it has nothing
@@ -192,6 +208,10 @@ private:
     static void hand_out(subscription& from, write_batch& batch, segment_ref const& holder,
                          encoded_area const& area, std::uint32_t begin, std::uint32_t end);
 
+    // From so many on, subscriptions are found by a table: a pattern may cover thousands of
+    // channels, but most clients have one or a few.
+    static constexpr std::size_t listed_max = 16;
+
     // Events of a queue that are looked at for one run: more would hardly fit into a batch.
     static constexpr std::size_t events_at_once = 1024;
 
@@ -205,6 +225,7 @@ private:
     ready_function call_ready_ = nullptr;
     void* ready_context_ = nullptr;
     std::vector<intrusive_ref<subscription>> subscriptions_;
+    std::unique_ptr<place_table> places_; // null while there are few
     subscription* first_due_ = nullptr;
     subscription* last_due_ = nullptr;
     bool is_writing_ = false;

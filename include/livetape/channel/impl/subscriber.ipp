@@ -10,6 +10,7 @@ inline subscription& subscriber::add(std::shared_ptr<channel> const& source, enc
     auto& feed = dispatcher_->feed(source);
     subscriptions_.emplace_back(new subscription{feed, *this, format});
     auto& added = *subscriptions_.back();
+    note_place_of_last();
     // The feed listens before the cursor is set, so an event in between wakes us for nothing
     // rather than not at all.
     added.choose(delivery);
@@ -66,15 +67,40 @@ inline void subscriber::schedule(subscription& which) {
 
 inline void subscriber::remove(subscription& which) {
     if (which.is_due_) unlink_due(which);
+    auto const place = vacate(which);
     dispatcher_->leave(which);
     if (which.state_ && which.state_->keys) which.source().unwatch(*which.state_->keys);
     dispatcher_->drop_if_unused(*std::exchange(which.feed_, nullptr));
-    for (auto& s : subscriptions_) {
-        if (s.get() != &which) continue;
-        std::swap(s, subscriptions_.back());
-        subscriptions_.pop_back();
-        break;
+    std::swap(subscriptions_[place], subscriptions_.back());
+    subscriptions_.pop_back();
+    if (subscriptions_.empty()) places_.reset();
+}
+
+inline void subscriber::note_place_of_last() {
+    if (!places_ && subscriptions_.size() <= listed_max) return;
+    auto const first = places_ ? subscriptions_.size() - 1 : 0;
+    if (!places_) places_ = std::make_unique<place_table>();
+    for (auto place = first; place < subscriptions_.size(); ++place)
+        places_->emplace(subscriptions_[place]->source().name(), place);
+}
+
+inline auto subscriber::entry_of(subscription const& which) noexcept -> place_table::iterator {
+    auto entry = places_->find(which.source().name());
+    while (subscriptions_[entry->second].get() != &which) ++entry;
+    return entry;
+}
+
+inline std::size_t subscriber::vacate(subscription const& which) noexcept {
+    if (!places_) {
+        std::size_t place = 0;
+        while (subscriptions_[place].get() != &which) ++place;
+        return place;
     }
+    auto const entry = entry_of(which);
+    auto const place = entry->second;
+    entry_of(*subscriptions_.back())->second = place;
+    places_->erase(entry);
+    return place;
 }
 
 inline void subscriber::unlink_due(subscription& which) noexcept {
