@@ -190,7 +190,7 @@ TEST_CASE("channel/write_batch: gives back what was not written, at every byte")
         CHECK(cursors.take(batch, missed) == taken::nothing);
         batch.add("<tail>");
         auto const all = bytes_of(batch);
-        REQUIRE(all == "<head>1:one;2:two;1:bee;3:three;<tail>");
+        REQUIRE(all == "<head>1:one;1:bee;2:two;3:three;<tail>");
         CHECK(batch.event_count() == 4);
         if (cut_at > all.size()) break;
 

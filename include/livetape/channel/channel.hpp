@@ -131,8 +131,7 @@ class channel : public std::enable_shared_from_this<channel> {
 public:
     channel(std::shared_ptr<log_identity const> identity,
             std::shared_ptr<channel_settings const> settings)
-        : settings_{std::move(settings)}, log_{std::move(identity), options()},
-          keys_{options().keys_max, options().log_bytes_max, options().merge} {
+        : settings_{std::move(settings)}, log_{std::move(identity), options()} {
         set_publish_interval(options().publish_interval);
     }
 
@@ -323,6 +322,7 @@ private:
     };
 
     std::uint64_t append(event_view event);
+    [[nodiscard]] key_index& index_after(std::uint64_t last);
     void announce() noexcept;
     void append_collected();
     void collect(std::string_view payload, publish_options const& options, time_point now);
@@ -340,7 +340,7 @@ private:
     std::shared_ptr<channel_settings const> settings_;
     mutable std::mutex mutex_;
     log log_;
-    key_index keys_;
+    std::unique_ptr<key_index> keys_; // null while the log alone says what it would
     std::vector<signal*> listeners_;
     segment_ref snapshot_cache_; // shared by all who come before the next publish drops it
     std::atomic<std::uint64_t> last_offset_{0};
@@ -364,7 +364,8 @@ inline opened_cursor channel::open_cursor(start_position const& start, delivery_
     } else if (start.after.offset >= log_.next_offset()) {
         opened.is_ahead = true;
     } else if (start.after.offset + 1 >= log_.first_offset() ||
-               (mode == delivery_mode::latest && start.after.offset >= keys_.evicted_offset())) {
+               (mode == delivery_mode::latest &&
+                start.after.offset >= (keys_ ? keys_->evicted_offset() : 0))) {
         opened.next_offset = start.after.offset + 1;
         opened.is_recovered = true;
     } else {
@@ -405,9 +406,10 @@ inline segment_ref channel::snapshot() {
         auto const& holder = *sources.back();
         events.push_back(holder.at(static_cast<std::uint32_t>(offset - holder.first_offset())));
     };
-    for (auto const* each = keys_.front(); each != nullptr; each = each->next()) {
+    for (auto const* each = keys_ ? keys_->front() : nullptr; each != nullptr;
+         each = each->next()) {
         auto const& entry = each->value;
-        if (!keys_.merges() && entry.offset >= log_.held_offset()) add_from_log(entry.offset);
+        if (!keys_->merges() && entry.offset >= log_.held_offset()) add_from_log(entry.offset);
         else
             events.push_back({{},
                               0,
@@ -417,8 +419,8 @@ inline segment_ref channel::snapshot() {
                               entry.kept->kind,
                               entry.kept->time});
     }
-    if (keys_.empty() && last >= log_.first_offset()) {
-        if (keys_.merges()) events.push_back(find_event({}, last));
+    if ((!keys_ || keys_->empty()) && last >= log_.first_offset()) {
+        if (options().merge != nullptr) events.push_back(find_event({}, last));
         else add_from_log(last);
     }
     if (events.empty()) return {};

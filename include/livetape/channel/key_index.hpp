@@ -62,6 +62,12 @@ public:
     /// that are neither here nor in the log.
     [[nodiscard]] std::uint64_t evicted_offset() const noexcept { return evicted_offset_; }
 
+    /// For an index that is new: the events up to `last` have come, none of them had a key.
+    void begin_without_keys(std::uint64_t last) noexcept {
+        unkeyed_.value.offset = last;
+        unkeyed_.value.sequence = static_cast<std::uint32_t>(last);
+    }
+
     /// Makes an event the newest of its key. O(1), and the merging.
     void update(event_view const& event) {
         if (event.key.empty()) {

@@ -139,7 +139,7 @@ private:
     void grow() {
         auto const old_count = bucket_count_;
         auto const old = std::move(buckets_);
-        bucket_count_ = old_count == 0 ? 8 : old_count * 2;
+        bucket_count_ = old_count == 0 ? 2 : old_count * 2;
         buckets_ = std::make_unique<node*[]>(bucket_count_);
         for (std::size_t i = 0; i < old_count; ++i)
             for (auto* next = old[i]; next != nullptr;) {

@@ -92,19 +92,22 @@ public:
     }
 
 private:
-    // The first segment of a channel is small, so that many quiet channels are cheap; each next
-    // one is four times larger, up to an eighth of the limit, so that dropping one is a fine cut.
-    static constexpr std::size_t first_segment_bytes = 128;
+    // The first segment of a channel holds its first event and no more, so that many quiet channels
+    // are cheap; the next one is small, and each one after it four times larger, up to an eighth of
+    // the limit, so that dropping one is a fine cut.
+    static constexpr std::size_t second_segment_bytes = 128;
     static constexpr std::size_t segment_bytes_max = 128u << 10;
     static constexpr std::size_t bytes_per_event = 48;
 
     void add_segment(std::size_t bytes_min) {
-        auto const bytes = std::max(next_segment_bytes_, bytes_min);
-        auto const events = static_cast<std::uint32_t>(bytes / bytes_per_event + 1);
+        bool const is_first = next_offset_ == 1;
+        auto const bytes = is_first ? bytes_min : std::max(next_segment_bytes_, bytes_min);
+        auto const events = is_first ? 1 : static_cast<std::uint32_t>(bytes / bytes_per_event + 1);
         segments_.emplace_back(new segment{identity_, next_offset_, events, bytes});
         footprint_bytes_ += segments_.back()->footprint_bytes();
+        if (is_first) return;
         auto const largest =
-            std::clamp(options_->log_bytes_max / 8, first_segment_bytes, segment_bytes_max);
+            std::clamp(options_->log_bytes_max / 8, second_segment_bytes, segment_bytes_max);
         next_segment_bytes_ = std::min(next_segment_bytes_ * 4, largest);
     }
 
@@ -140,7 +143,7 @@ private:
     std::uint64_t first_offset_ = 1;
     std::uint64_t next_offset_ = 1;
     std::size_t footprint_bytes_ = 0;
-    std::size_t next_segment_bytes_ = first_segment_bytes;
+    std::size_t next_segment_bytes_ = second_segment_bytes;
 };
 
 } // namespace livetape

@@ -47,8 +47,8 @@ public:
     encoded_area(encoding const& format, std::uint32_t first_index, std::uint32_t events_max,
                  std::size_t bytes_max, encoded_area* next)
         : format_{&format}, next_{next}, first_index_{first_index}, events_max_{events_max},
-          bytes_max_{bytes_max}, ends_{std::make_unique_for_overwrite<std::uint32_t[]>(events_max)},
-          bytes_{std::make_unique_for_overwrite<char[]>(bytes_max)} {}
+          bytes_max_{bytes_max}, memory_{std::make_unique_for_overwrite<std::byte[]>(
+                                     events_max * sizeof(std::uint32_t) + bytes_max)} {}
 
     [[nodiscard]] encoding const& format() const noexcept { return *format_; }
     [[nodiscard]] encoded_area* next() const noexcept { return next_; }
@@ -61,11 +61,11 @@ public:
 
     /// Where the bytes of the event at `index` begin; `index` may be one past the last.
     [[nodiscard]] std::size_t begin_of(std::uint32_t index) const noexcept {
-        return index == first_index_ ? 0 : ends_[index - first_index_ - 1];
+        return index == first_index_ ? 0 : ends()[index - first_index_ - 1];
     }
 
     [[nodiscard]] std::string_view bytes(std::size_t begin, std::size_t end) const noexcept {
-        return {bytes_.get() + begin, end - begin};
+        return {text() + begin, end - begin};
     }
 
     /// One past the last event that ends within `bytes_max` from the beginning of `index`, at
@@ -76,8 +76,8 @@ public:
         LIVETAPE_ASSERT(end_index <= this->end_index());
         auto const limit = begin_of(index) + bytes_max;
         if (begin_of(end_index) <= limit) return end_index;
-        auto const* const first = ends_.get() + (index - first_index_);
-        auto const* const last = ends_.get() + (end_index - first_index_);
+        auto const* const first = ends() + (index - first_index_);
+        auto const* const last = ends() + (end_index - first_index_);
         auto const fitting =
             static_cast<std::uint32_t>(std::upper_bound(first, last, limit) - first);
         return index + std::max(fitting, std::uint32_t{1});
@@ -86,7 +86,7 @@ public:
     /// The event that holds the byte at `position`. O(log events).
     [[nodiscard]] std::uint32_t index_at(std::size_t position,
                                          std::uint32_t end_index) const noexcept {
-        auto const* const first = ends_.get();
+        auto const* const first = ends();
         auto const* const last = first + (end_index - first_index_);
         return first_index_ +
                static_cast<std::uint32_t>(std::upper_bound(first, last, position) - first);
@@ -95,10 +95,10 @@ public:
     /// Appends one event's bytes; false if they do not fit. One writer at a time.
     bool append(std::string_view encoded) noexcept {
         auto const count = count_.load(std::memory_order_relaxed);
-        std::size_t const begin = count == 0 ? 0 : ends_[count - 1];
+        std::size_t const begin = count == 0 ? 0 : ends()[count - 1];
         if (count == events_max_ || bytes_max_ - begin < encoded.size()) return false;
-        std::memcpy(bytes_.get() + begin, encoded.data(), encoded.size());
-        ends_[count] = static_cast<std::uint32_t>(begin + encoded.size());
+        std::memcpy(text() + begin, encoded.data(), encoded.size());
+        ends()[count] = static_cast<std::uint32_t>(begin + encoded.size());
         count_.store(count + 1, std::memory_order_release);
         return true;
     }
@@ -108,14 +108,20 @@ public:
     }
 
 private:
+    [[nodiscard]] std::uint32_t* ends() const noexcept {
+        return reinterpret_cast<std::uint32_t*>(memory_.get());
+    }
+    [[nodiscard]] char* text() const noexcept {
+        return reinterpret_cast<char*>(memory_.get() + events_max_ * sizeof(std::uint32_t));
+    }
+
     encoding const* format_;
     encoded_area* next_;
     std::uint32_t first_index_;
     std::uint32_t events_max_;
     std::size_t bytes_max_;
     std::atomic<std::uint32_t> count_{0};
-    std::unique_ptr<std::uint32_t[]> ends_;
-    std::unique_ptr<char[]> bytes_;
+    std::unique_ptr<std::byte[]> memory_; // where each event ends, then the bytes
 };
 
 /// A fixed-capacity piece of a log: events that never move or change once they are committed, and
@@ -127,10 +133,9 @@ class segment {
 public:
     segment(std::shared_ptr<log_identity const> identity, std::uint64_t first_offset,
             std::uint32_t events_max, std::size_t bytes_max, segment_role role = segment_role::log)
-        : identity_{std::move(identity)}, first_offset_{first_offset},
-          events_max_{events_max}, role_{role},
-          bytes_max_{bytes_max}, records_{std::make_unique_for_overwrite<record[]>(events_max)},
-          bytes_{std::make_unique_for_overwrite<char[]>(bytes_max)} {
+        : identity_{std::move(identity)}, first_offset_{first_offset}, events_max_{events_max},
+          role_{role}, bytes_max_{bytes_max}, memory_{std::make_unique_for_overwrite<std::byte[]>(
+                                                  events_max * sizeof(record) + bytes_max)} {
         count_bytes(footprint_bytes());
     }
 
@@ -170,16 +175,16 @@ public:
     void append(event_view const& event) noexcept {
         LIVETAPE_ASSERT(has_room(event.key.size() + event.payload.size()));
         auto const index = count_.load(std::memory_order_relaxed);
-        char* const to = bytes_.get() + used_;
+        char* const to = text() + used_;
         copy(to, event.key);
         copy(to + event.key.size(), event.payload);
-        records_[index] = {event.offset,
-                           event.time,
-                           static_cast<std::uint32_t>(used_),
-                           static_cast<std::uint32_t>(event.payload.size()),
-                           event.count,
-                           static_cast<std::uint16_t>(event.key.size()),
-                           event.kind};
+        records()[index] = {event.offset,
+                            event.time,
+                            static_cast<std::uint32_t>(used_),
+                            static_cast<std::uint32_t>(event.payload.size()),
+                            event.count,
+                            static_cast<std::uint16_t>(event.key.size()),
+                            event.kind};
         used_ += event.key.size() + event.payload.size();
         count_.store(index + 1, std::memory_order_release);
     }
@@ -187,23 +192,22 @@ public:
     /// The committed event at `index`, counted from 0 within this segment. O(1).
     [[nodiscard]] event_view at(std::uint32_t index) const noexcept {
         LIVETAPE_ASSERT(index < count());
-        auto const& r = records_[index];
-        std::string_view const all{bytes_.get() + r.position,
-                                   std::size_t{r.key_bytes} + r.payload_bytes};
+        auto const& r = records()[index];
+        std::string_view const all{text() + r.position, std::size_t{r.key_bytes} + r.payload_bytes};
         return {identity_->name,         identity_->epoch, r.offset, all.substr(0, r.key_bytes),
                 all.substr(r.key_bytes), r.kind,           r.time,   std::max(r.count, 1u)};
     }
 
     [[nodiscard]] std::uint64_t offset_at(std::uint32_t index) const noexcept {
-        return records_[index].offset;
+        return records()[index].offset;
     }
     /// How many events of a subscription's range the event stands for; 0 if it precedes every range
     /// that it can be read in.
     [[nodiscard]] std::uint32_t count_at(std::uint32_t index) const noexcept {
-        return records_[index].count;
+        return records()[index].count;
     }
     [[nodiscard]] time_point time_at(std::uint32_t index) const noexcept {
-        return records_[index].time;
+        return records()[index].time;
     }
 
     /// The area that holds the event at `index` in that encoding; encodes all that is committed and
@@ -244,6 +248,13 @@ private:
         payload_kind kind;
     };
 
+    [[nodiscard]] record* records() const noexcept {
+        return reinterpret_cast<record*>(memory_.get());
+    }
+    [[nodiscard]] char* text() const noexcept {
+        return reinterpret_cast<char*>(memory_.get() + events_max_ * sizeof(record));
+    }
+
     void count_bytes(std::size_t bytes) const noexcept {
         identity_->living_bytes.fetch_add(bytes, std::memory_order_relaxed);
     }
@@ -274,12 +285,14 @@ private:
         }
     }
 
-    /// Sized so that what the segment can still take fits into one contiguous area.
+    /// Sized so that what the segment can still take fits into one contiguous area; a single event
+    /// takes what it needs, because channels with one event are many.
     encoded_area* add_area(encoding const& format, std::uint32_t index, event_view const& event,
                            std::size_t bytes_min) {
         auto const events_left = events_max_ - index;
-        auto const estimate =
-            (bytes_max_ - records_[index].position) + events_left * format.overhead(event);
+        auto const estimate = events_left == 1 ? bytes_min
+                                               : (bytes_max_ - records()[index].position) +
+                                                     events_left * format.overhead(event);
         auto* const area =
             new encoded_area{format, index, events_left, std::max(estimate, bytes_min),
                              areas_.load(std::memory_order_relaxed)};
@@ -296,8 +309,7 @@ private:
     segment_role role_;
     std::size_t bytes_max_;
     std::size_t used_ = 0;
-    std::unique_ptr<record[]> records_;
-    std::unique_ptr<char[]> bytes_;
+    std::unique_ptr<std::byte[]> memory_; // the records, then the bytes
     std::atomic<encoded_area*> areas_{nullptr};
     std::mutex encode_mutex_;
 };

@@ -24,8 +24,8 @@ inline conflated_events channel::conflate(std::uint64_t after, std::uint64_t upt
         if (after + 1 < held_offset) {
             result.upto = log_.next_offset() - 1;
             changed = changed_after(after);
-            if (keys_.evicted_offset() > after)
-                result.lost_upto = std::min(keys_.evicted_offset(), held_offset - 1);
+            if (keys_->evicted_offset() > after)
+                result.lost_upto = std::min(keys_->evicted_offset(), held_offset - 1);
         }
         held = hold(after, result.upto);
     }
@@ -57,12 +57,12 @@ inline std::vector<changed_key> channel::changed_after(std::uint64_t after) cons
         added.key = key;
         added.offset = entry.offset;
         added.events = entry.sequence;
-        if (entry.kept && (entry.offset < held_offset || keys_.merges())) added.kept = *entry.kept;
+        if (entry.kept && (entry.offset < held_offset || keys_->merges())) added.kept = *entry.kept;
     };
-    for (auto const* each = keys_.front(); each != nullptr; each = each->next())
+    for (auto const* each = keys_->front(); each != nullptr; each = each->next())
         add(each->key, each->value);
     // The events without a key are kept beside the order of keys.
-    add({}, *keys_.find({}));
+    add({}, *keys_->find({}));
     std::sort(changed.begin(), changed.end(),
               [](changed_key const& a, changed_key const& b) { return a.offset > b.offset; });
     return changed;
@@ -72,14 +72,14 @@ inline std::vector<changed_key> channel::changed_after(std::uint64_t after) cons
 /// If payloads merge, it carries what all events of the key came to. The lock must be held as long
 /// as the event is used.
 inline event_view channel::find_event(std::string_view key, std::uint64_t offset) const noexcept {
-    auto const* const state = keys_.merges() ? keys_.find(key) : nullptr;
+    auto const* const state = keys_ && keys_->merges() ? keys_->find(key) : nullptr;
     if (state != nullptr && state->kept && state->offset >= offset)
         return {{}, 0, offset, key, state->kept->payload, state->kept->kind, state->kept->time};
     if (offset >= log_.held_offset()) {
         auto const& holder = *log_.find(offset);
         return holder.at(static_cast<std::uint32_t>(offset - holder.first_offset()));
     }
-    auto const* const known = keys_.find(key);
+    auto const* const known = keys_ ? keys_->find(key) : nullptr;
     if (known == nullptr || known->offset != offset || !known->kept) return {};
     return {{}, 0, offset, key, known->kept->payload, known->kept->kind, known->kept->time};
 }
@@ -93,7 +93,7 @@ inline segment_ref channel::copy(std::span<wanted_event> wanted, std::size_t eve
     for (auto& each : wanted) {
         auto event = find_event(each.key, each.offset);
         if (event.offset == 0) {
-            auto const* const known = keys_.find(each.key);
+            auto const* const known = keys_ ? keys_->find(each.key) : nullptr;
             bool const is_superseded = known != nullptr && known->offset > each.offset;
             each.is = is_superseded ? state::superseded : state::lost;
             if (is_superseded) continue;

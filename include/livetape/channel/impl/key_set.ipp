@@ -75,7 +75,7 @@ inline channel::watched_events channel::watch(key_set& watched, std::span<std::s
     for (auto const& key : keys) {
         auto const at = watched.lower_bound(key);
         if (at != watched.keys.end() && at->place->key == key) continue;
-        auto& place = keys_.watch(key);
+        auto& place = index_after(result.upto).watch(key);
         auto const& entry = place.value;
         bool const is_shown = shows_newest && entry.offset > 0;
         if (is_shown) watched.first_pending = std::min(watched.first_pending, entry.offset);
@@ -96,7 +96,7 @@ inline channel::watched_events channel::unwatch(key_set& watched,
         result.dropped += waiting;
         watched.pending -= waiting;
         watched.shown_newest -= which->shows_newest;
-        keys_.unwatch(*which->place);
+        keys_->unwatch(*which->place);
         watched.keys.erase(watched.keys.begin() + (which - watched.keys.data()));
     }
     return result;
@@ -104,7 +104,7 @@ inline channel::watched_events channel::unwatch(key_set& watched,
 
 inline void channel::unwatch(key_set& watched) noexcept {
     std::lock_guard const lock{mutex_};
-    for (auto const& each : watched.keys) keys_.unwatch(*each.place);
+    for (auto const& each : watched.keys) keys_->unwatch(*each.place);
     watched.keys.clear();
     watched.pending = 0;
     watched.shown_newest = 0;

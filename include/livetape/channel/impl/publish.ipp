@@ -37,9 +37,24 @@ inline publish_result channel::try_publish(std::string_view payload,
 
 /// Puts an event into the log and the index of keys; nobody is told yet.
 inline std::uint64_t channel::append(event_view event) {
-    event.offset = log_.append(event, [this](segment const& leaving) { keys_.keep(leaving); });
-    keys_.update(event);
+    auto const before = log_.next_offset() - 1;
+    event.offset =
+        log_.append(event, [&](segment const& leaving) { index_after(before).keep(leaving); });
+    if (keys_ || !event.key.empty() || options().merge != nullptr)
+        index_after(before).update(event);
     return event.offset;
+}
+
+/// The index of keys, made when it is first needed: as long as no event has a key, the log has all
+/// and nobody watches a key, a quiet channel goes without. `last` is the newest event that it is to
+/// know, if it is new.
+inline key_index& channel::index_after(std::uint64_t last) {
+    if (!keys_) {
+        auto const& limits = options();
+        keys_ = std::make_unique<key_index>(limits.keys_max, limits.log_bytes_max, limits.merge);
+        keys_->begin_without_keys(last);
+    }
+    return *keys_;
 }
 
 inline void channel::announce() noexcept {
@@ -93,7 +108,8 @@ inline void channel::drop_aged(time_point now) {
         if (window_->empty()) window_.reset();
     }
     if (settings_->options.log_age_max.count() == 0) return;
-    log_.expire(now, [this](segment const& leaving) { keys_.keep(leaving); });
+    auto const last = log_.next_offset() - 1;
+    log_.expire(now, [&](segment const& leaving) { index_after(last).keep(leaving); });
     snapshot_cache_.reset();
 }
 
