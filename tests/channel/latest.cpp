@@ -370,6 +370,7 @@ TEST_CASE("channel/latest: an encoding may add more bytes than it estimates") {
     CHECK(read_after_failed_write({.mode = delivery_mode::latest}) == expected);
     CHECK(read_after_failed_write({.mode = delivery_mode::latest, .keys = keys}) == expected);
     CHECK(read_after_failed_write({.keys = keys}) == expected);
+}
 
 TEST_CASE("channel/latest: events that the log lets go of during a write are still counted") {
     world w{1, {.log_events_max = 100}};
