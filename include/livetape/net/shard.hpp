@@ -52,9 +52,17 @@ public:
 
     /// From now on this io_context does what a hub has to do in time; see `hub::advance`.
     void drive(std::shared_ptr<agenda> const& due) {
-        for (auto const& each : hub_clocks_)
-            if (&each->due() == due.get()) return;
-        hub_clocks_.push_back(std::make_unique<hub_clock>(context_, due));
+        for (auto& each : hub_clocks_)
+            if (&each.clock->due() == due.get()) return void(++each.users);
+        hub_clocks_.push_back({std::make_unique<hub_clock>(context_, due), 1});
+    }
+
+    /// One who let it drive has stopped. With the last one the clock ends, so that what is pending
+    /// (a member who may poll again, a retry that may come) does not keep `run` from returning.
+    void release(agenda const& due) {
+        std::erase_if(hub_clocks_, [&](driven_hub& each) {
+            return &each.clock->due() == &due && --each.users == 0;
+        });
     }
 
     /// A buffer for the read that is going on now; its content lasts until the next one.
@@ -89,6 +97,11 @@ public:
 private:
     // Sessions flushed before the loop looks at other work: about a millisecond of sends.
     static constexpr std::size_t sessions_per_turn = 256;
+
+    struct driven_hub {
+        std::unique_ptr<hub_clock> clock;
+        std::size_t users;
+    };
 
     void shutdown() noexcept override { hub_clocks_.clear(); }
 
@@ -138,7 +151,7 @@ private:
     timing_wheel wheel_;
     loop_timer wheel_clock_;
     loop_timer tick_clock_;
-    std::vector<std::unique_ptr<hub_clock>> hub_clocks_;
+    std::vector<driven_hub> hub_clocks_;
     time_point awaited_tick_ = time_point::max();
     std::uint64_t random_state_;
     bool is_wheel_running_ = false;

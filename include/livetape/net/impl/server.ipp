@@ -133,7 +133,7 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
         auto const bound = acceptor.local_endpoint(ec);
         listeners.push_back({std::move(acceptor), std::move(open)});
         accept_on(listeners.back());
-        own_shard.drive(source.due());
+        if (!std::exchange(drives_hub, true)) own_shard.drive(source.due());
         return bound;
     }
 
@@ -314,6 +314,7 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
         for (auto& each : listeners) each.acceptor.close();
         connections.for_each([](live_connection& each) { each.shut_down(); });
         housekeeping.cancel();
+        release_hub();
         if (connections.empty()) return;
         drain_ends = std::chrono::steady_clock::now() + options.drain_timeout;
         drain();
@@ -329,8 +330,13 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
         });
     }
 
+    void release_hub() {
+        if (std::exchange(drives_hub, false)) own_shard.release(*source.due());
+    }
+
     void close_all() noexcept {
         has_stopped = true;
+        release_hub();
         std::error_code ignored;
         for (auto& each : listeners) each.acceptor.close(ignored);
         housekeeping.cancel();
@@ -355,6 +361,7 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
     std::size_t connection_count = 0;
     std::chrono::steady_clock::time_point drain_ends{};
     bool has_stopped = false;
+    bool drives_hub = false;
     connection_list connections;
 };
 
