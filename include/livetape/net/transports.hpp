@@ -41,6 +41,6 @@ struct transports {
 
 /// What a server offers unless it is told otherwise.
 using default_transports = transports<websocket_transport, sse_transport, poll_transport,
-                                      history_transport, publish_transport>;
+                                      history_transport, presence_transport, publish_transport>;
 
 } // namespace livetape
