@@ -30,8 +30,7 @@ namespace {
 class game_loop {
 public:
     game_loop(asio::io_context& io, livetape::hub& hub, std::uint32_t bots)
-        : timer_{io}, cells_{hub.open("world")},
-          players_{hub.open("players", {.presence = true})},
+        : timer_{io}, cells_{hub.open("world")}, players_{hub.open("players", {.presence = true})},
           arrivals_{hub.open("@presence/players")}, inputs_{hub.open("steering")}, world_{bots} {}
 
     void start() {

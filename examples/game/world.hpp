@@ -15,7 +15,8 @@
 
 namespace game {
 
-/// A square world without edges, of cells with players in it; those without a name steer themselves.
+/// A square world without edges, of cells with players in it; those without a name steer
+/// themselves.
 class world {
 public:
     static constexpr float size = 4000;
