@@ -2,16 +2,22 @@
 //
 //   ten_lines &
 //   follow http://127.0.0.1:8080/live clock
+//   follow http://127.0.0.1:8080/live quotes --mode latest --rate 2 --keys EURUSD,USDJPY
 
 #include <livetape/client/subscription_client.hpp>
 
+#include <CLI/CLI.hpp>
 #include <asio/io_context.hpp>
 #include <asio/signal_set.hpp>
 
+#include <chrono>
 #include <csignal>
 #include <iostream>
+#include <string>
 #include <system_error>
+#include <utility>
 #include <variant>
+#include <vector>
 
 namespace {
 
@@ -19,8 +25,9 @@ constexpr char const* names[] = {"WebSocket", "Server-Sent Events", "long-pollin
 
 struct printer {
     void operator()(livetape::feed_event const& event) const {
-        std::cout << event.channel << ' ' << event.offset << ' '
-                  << (event.is_binary ? "(binary)" : event.data) << std::endl;
+        std::cout << event.channel << ' ' << event.offset << ' ';
+        if (event.count > 1) std::cout << "(of " << event.count << ") ";
+        std::cout << (event.is_binary ? "(binary)" : event.data) << std::endl;
     }
     void operator()(livetape::feed_gap const& gap) const {
         std::cerr << gap.channel << ": " << gap.from << " to " << gap.to << " are lost\n";
@@ -48,10 +55,33 @@ void print_next(livetape::subscription_client& feed) {
 } // namespace
 
 int main(int argc, char** argv) {
-    if (argc < 3) return std::cerr << "follow URL CHANNEL...\n", 1;
+    CLI::App arguments{"Prints the events of channels of a livetape server."};
+    std::string url;
+    std::string mode = "every";
+    double rate = 0;
+    std::vector<std::string> channels;
+    std::vector<std::string> keys;
+    arguments.add_option("url", url, "Where the live paths are, such as http://host/live")
+        ->required();
+    arguments.add_option("channels", channels, "What to follow")->required();
+    arguments.add_option("--mode", mode, "every, or latest for the newest of each key")
+        ->check(CLI::IsMember({"every", "latest"}))
+        ->capture_default_str();
+    arguments.add_option("--rate", rate, "Flushes a second at most; 0 for at once")
+        ->check(CLI::Range(0.0, 1000.0));
+    arguments.add_option("--keys", keys, "Only these keys")->delimiter(',');
+    CLI11_PARSE(arguments, argc, argv);
+
+    livetape::subscription_options options;
+    if (mode == "latest") options.delivery.mode = livetape::feed_mode::latest;
+    if (rate > 0)
+        options.delivery.interval =
+            std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>{1 / rate});
+    if (!keys.empty()) options.delivery.keys = std::move(keys);
+
     asio::io_context io{1};
-    livetape::subscription_client feed{io.get_executor(), argv[1]};
-    for (int i = 2; i < argc; ++i) feed.subscribe(argv[i], {.has_snapshot = true});
+    livetape::subscription_client feed{io.get_executor(), url, options};
+    for (auto const& each : channels) feed.subscribe(each, {.has_snapshot = true});
     print_next(feed);
     asio::signal_set signals{io, SIGINT, SIGTERM};
     signals.async_wait([&](std::error_code, int) { feed.close(); });

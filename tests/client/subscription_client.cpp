@@ -174,6 +174,41 @@ TEST_CASE("client/subscription_client: each channel begins as its subscriber wan
     }
 }
 
+TEST_CASE(
+    "client/subscription_client: gets the newest of the keys that it wants, and their counts") {
+    for (auto const& transports : each_alone) {
+        CAPTURE(static_cast<int>(transports[0]));
+        fixture f;
+        for (auto const* key : {"x", "y", "x"}) f.all->publish("a", "1", {.key = key});
+        auto options = quick(transports);
+        options.delivery = {feed_mode::latest, 20ms, std::vector<std::string>{"x", "z\""}};
+        subscription_client feed{f.io.get_executor(), f.address(), options};
+        feed.subscribe("a", {.cursor = "oldest"});
+        CHECK(f.live(feed) == transports[0]);
+        auto item = std::get<feed_event>(f.take(feed));
+        CHECK(item.offset == 3);
+        CHECK(item.count == 2);
+        f.all->publish("a", "2", {.key = "y"});
+        f.all->publish("a", "2", {.key = "z\""});
+        item = std::get<feed_event>(f.take(feed));
+        CHECK(item.offset == 5);
+        CHECK(item.count == 1);
+    }
+}
+
+TEST_CASE("client/subscription_client: a rate that the server does not have is refused by it") {
+    for (auto const& transports : each_alone) {
+        CAPTURE(static_cast<int>(transports[0]));
+        fixture f;
+        f.all->open("a");
+        auto options = quick(transports);
+        options.delivery.interval = 1h;
+        subscription_client feed{f.io.get_executor(), f.address(), options};
+        feed.subscribe("a");
+        CHECK(f.end_of(feed) == error::bad_rate);
+    }
+}
+
 TEST_CASE("client/subscription_client: channels come and go while it is live") {
     for (auto const& transports : each_alone) {
         CAPTURE(static_cast<int>(transports[0]));

@@ -13,6 +13,7 @@
 
 #include <livetape/client/checked_url.hpp>
 #include <livetape/client/dial.hpp>
+#include <livetape/client/feed_delivery.hpp>
 #include <livetape/client/feed_event.hpp>
 #include <livetape/client/feed_tracker.hpp>
 #include <livetape/client/http_exchange.hpp>
@@ -32,6 +33,10 @@ struct subscription_options {
     /// Sent with every request, the opening handshake's included; not to another host when a
     /// redirect leads there.
     request_fields fields{};
+
+    /// Which events are wanted and how often, of all channels of this client: an event stream or a
+    /// poll has one choice for all that it carries.
+    feed_delivery delivery{};
 
     /// Which transports, in which order; how long to wait and when to give up.
     reconnect_options reconnect{};

@@ -265,6 +265,7 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
             append_json_string(more, to.cursor);
         }
         if (to.has_snapshot) more += R"(,"snapshot":true)";
+        detail::append_fields(more, options.delivery);
         asked.emplace(++last_id_sent, to.channel);
         more += R"(,"id":)";
         append_number(more, last_id_sent);
@@ -341,6 +342,7 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
     void prime(feed_tracker::subscription const& to) {
         auto at = path("/poll");
         detail::append_channels(at.target, {to});
+        detail::append_parameters(at.target, options.delivery);
         if (to.has_snapshot) http::append_parameter(at.target, "snapshot", "1");
         auto const cursor = to.cursor.empty() && !to.has_snapshot ? "now" : to.cursor;
         if (!cursor.empty()) http::append_parameter(at.target, "cursor", cursor);
@@ -350,6 +352,7 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
     void poll() {
         auto at = path("/poll");
         detail::append_channels(at.target, tracker.subscriptions());
+        detail::append_parameters(at.target, options.delivery);
         http::append_parameter(at.target, "cursor", tracker.cursor());
         http::append_parameter(at.target, "wait", std::to_string(options.poll_wait.count()));
         fetch(at, options.response_timeout + options.poll_wait, {}, [](state& s) {
@@ -391,6 +394,7 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
     void open_stream(std::vector<feed_tracker::subscription> const& all) {
         auto at = path("/sse");
         detail::append_channels(at.target, all);
+        detail::append_parameters(at.target, options.delivery);
         auto const cursor = all.size() == 1 ? all.front().cursor : tracker.cursor();
         if (!cursor.empty()) http::append_parameter(at.target, "cursor", cursor);
         if (all.front().has_snapshot) http::append_parameter(at.target, "snapshot", "1");
