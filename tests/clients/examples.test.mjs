@@ -3,9 +3,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { noBrowser, startBrowser } from './support/browser.mjs';
-import { startExample } from './support/program.mjs';
-import { startProxy } from './support/tcp_proxy.mjs';
 import { numbers } from './support/delivery_cases.mjs';
+import { startHub } from './support/open_hub.mjs';
+import { startExample } from './support/program.mjs';
+import { startPublisher } from './support/publisher.mjs';
+import { startProxy } from './support/tcp_proxy.mjs';
 import { until, within } from './support/wait.mjs';
 
 for (const name of ['chat', 'game', 'slow_client'])
@@ -126,5 +128,57 @@ describe('examples in Chromium', { skip: noBrowser, timeout: 120_000 }, () => {
         assert.deepEqual(faults, []);
         await page.close();
         await program.stop();
+    });
+
+    test('live_socket: patterns, key sets and publishes survive cuts, and a closed one is over', async () => {
+        const [host, hub] = await Promise.all([startExample('slow_client', ['--port', '0', '--rate', '1']), startHub()]);
+        const publisher = await startPublisher(hub.url);
+        const proxy = await startProxy(hub.port);
+        const { page } = await browser.open(host.url);
+        const got = (name, count) =>
+            until(async () => (await page.evaluate((name) => globalThis.got[name].length, name)) >= count, `${count} ${name}`)
+                .then(() => page.evaluate((name) => globalThis.got[name], name));
+        const opened = (count) => until(() => page.evaluate((count) => globalThis.openings >= count, count), 'a subscription');
+        await page.evaluate(async (url) => {
+            const { LiveSocket } = await import('/support/live_socket.js');
+            Object.assign(globalThis, { got: { all: [], one: [], keys: [], failed: [] }, openings: 0 });
+            const keep = (list, text) => ({
+                event: (event) => list.push(text(event)), subscribed: () => ++globalThis.openings,
+            });
+            globalThis.live = new LiveSocket(`${url}/ws`);
+            live.subscribe('p.*', {}, keep(got.all, ({ channel, offset }) => `${channel} ${offset}`));
+            live.subscribe('p.a', {}, keep(got.one, ({ offset }) => offset));
+            live.subscribe('k', { mode: 'latest', keys: ['x'] }, keep(got.keys, ({ key, data }) => `${key}${data}`));
+            live.subscribe('p..', {}, { failed: ({ code }) => got.failed.push(code) });
+        }, proxy.url);
+        assert.deepEqual(await got('failed', 1), ['bad_channel_name']);
+        await opened(2);
+        await publisher.publish('p.a', 1);
+        assert.deepEqual(await got('all', 1), ['p.a 1']);
+        assert.deepEqual(await got('one', 1), [1]);
+        await publisher.publish('k', 1, { key: 'x' });
+        await page.evaluate(() => live.change('k', { add_keys: ['y'], remove_keys: ['x'] }));
+        await publisher.publish('k', 2, { key: 'y' });
+        assert.deepEqual(await got('keys', 2), ['x1', 'y2']);
+
+        proxy.cut();
+        await publisher.publish('p.a', 2);
+        await publisher.publish('p.new', 1);
+        await publisher.publish('k', 3, { key: 'x' });
+        await publisher.publish('k', 4, { key: 'y' });
+        const { offset } = await page.evaluate(() => live.command({ publish: 'p.a', data: 'after the cut' }));
+        assert.equal(offset, 3);
+        assert.deepEqual((await got('all', 4)).sort(), ['p.a 1', 'p.a 2', 'p.a 3', 'p.new 1']);
+        assert.deepEqual(await got('one', 3), [1, 2, 3]);
+        assert.deepEqual(await got('keys', 3), ['x1', 'y2', 'y4']);
+        const refused = await page.evaluate(async () => {
+            live.close();
+            return live.command({ history: 'p.a' }).catch(({ message }) => message);
+        });
+        assert.equal(refused, 'the connection was closed');
+        await page.close();
+        publisher.close();
+        await proxy.close();
+        await Promise.all([hub.stop(), host.stop()]);
     });
 });
