@@ -183,6 +183,31 @@ TEST_CASE("channel/slow_copy: publishes the newest of each key in the order of l
     CHECK(w.all.next_advance() == never);
 }
 
+TEST_CASE("channel/slow_copy: begins with what the source has if it is told to") {
+    for (auto const mode : {delivery_mode::latest, delivery_mode::every}) {
+        CAPTURE(static_cast<int>(mode));
+        world w;
+        auto& fast = w.all.open("fast");
+        auto& slow = w.all.open("slow");
+        fast.publish("1", {"a"});
+        fast.publish("2", {"a"});
+        auto const copy =
+            w.all.copy(fast, slow, {.interval = 1s, .mode = mode, .from_oldest = true});
+        CHECK(slow.last_offset() == 0);
+        CHECK(w.pass(1s) == never);
+        auto const there = mode == delivery_mode::latest ? texts{"2"} : texts{"1", "2"};
+        CHECK(payloads(slow) == there);
+        CHECK(copy->missed_events() == 0);
+        fast.publish("3", {"a"});
+        w.pass(1s);
+        CHECK(payloads(slow).size() == there.size() + 1);
+    }
+    // Of an empty source there is nothing to copy, and no time for it.
+    world w;
+    static_cast<void>(w.all.copy(w.all.open("fast"), w.all.open("slow"), {.from_oldest = true}));
+    CHECK(w.all.next_advance() == never);
+}
+
 TEST_CASE("channel/slow_copy: copes with retention that has passed it") {
     for (auto const mode : {delivery_mode::latest, delivery_mode::every}) {
         world w;

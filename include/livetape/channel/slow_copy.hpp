@@ -28,14 +28,18 @@ struct slow_copy_options {
     /// `latest`: of what came since the last time, the newest event of each key, in the order of
     /// last update; of events without a key, the newest. `every`: all that the source still has.
     delivery_mode mode = delivery_mode::latest;
+
+    /// Whether the copy begins with what the source has already: for whoever learns of a channel
+    /// by its first event. Otherwise it begins with what comes.
+    bool from_oldest = false;
 };
 
 /// A cursor of one channel that publishes into another, at a slower pace: the copy for screens.
 ///
-/// It begins with what is published into the source after it was made. A quiet source costs
-/// nothing: the source's first publish after a copy sets the time of the next one. The hub owns it
-/// and keeps it until `stop`.
-/// Thread safety: every member function is safe from any thread.
+/// It begins with what is published into the source after it was made, unless it is told to begin
+/// with what is there. A quiet source costs nothing: the source's first publish after a copy sets
+/// the time of the next one. The hub owns it and keeps it until `stop`. Thread safety: every member
+/// function is safe from any thread.
 class slow_copy : public std::enable_shared_from_this<slow_copy> {
 public:
     /// Use `hub::copy`. Precondition: the two are different channels.
@@ -49,11 +53,13 @@ public:
     slow_copy& operator=(slow_copy const&) = delete;
     ~slow_copy() { source_->remove_listener(changed_); }
 
-    /// Begins, with the next event of the source. `hub::copy` calls it once.
+    /// Begins, with the next event of the source or the oldest. `hub::copy` calls it once.
     void start() {
         std::lock_guard const lock{mutex_};
         source_->add_listener(changed_);
-        reached_ = source_->last_offset();
+        auto const last = source_->last_offset();
+        if (!options_.from_oldest) reached_ = last;
+        else if (last > 0) changed_.raise();
     }
 
     /// Ends the copying; a copy that is under way on another thread is ended first.
