@@ -253,6 +253,43 @@ TEST_CASE("analytics/pipeline: open windows are published when asked for, marked
     CHECK(run.problems().count(problem::late) == 1);
 }
 
+TEST_CASE("analytics/pipeline: windows close when the host says that time has passed") {
+    still_hub hub;
+    auto& bars = hub.open("bars");
+    auto& visits = hub.open("visits");
+    auto run = from(hub.open("ticks"))
+                   .json()
+                   .time("ts")
+                   .number("price")
+                   .key("symbol")
+                   .window(tumbling{1s})
+                   .apply<mean>()
+                   .to(bars)
+                   .window(sessions{2s})
+                   .apply<count>()
+                   .to(visits)
+                   .window(sliding{1s})
+                   .apply<mean>()
+                   .to(hub.open("averages"));
+    hub.publish("ticks", tick(0.5, 4, 0, "A"));
+    run.run();
+    run.advance(999ms);
+    CHECK(lines_of(bars).empty());
+    run.advance(1s);
+    CHECK(lines_of(bars) ==
+          std::vector<std::string>{R"(A: {"key":"A","begin":0,"end":1000,"value":4})"});
+    run.advance(500ms); // time does not go back
+    CHECK(lines_of(visits).empty());
+    run.advance(4s);
+    CHECK(lines_of(visits) ==
+          std::vector<std::string>{R"(A: {"key":"A","begin":500,"end":500,"value":1})"});
+    CHECK(bars.last_offset() == 1);
+
+    hub.publish("ticks", tick(0.75, 8, 0, "A"));
+    run.run();
+    CHECK(run.problems().count(problem::late) == 2);
+}
+
 TEST_CASE("analytics/pipeline: bad input is counted and reported with an example, never thrown") {
     still_hub hub;
     auto& ticks = hub.open("ticks");

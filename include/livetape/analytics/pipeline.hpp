@@ -95,6 +95,14 @@ public:
         std::apply([&](auto&... branch) { (branch.take(record_, problems_), ...); }, branches_);
     }
 
+    /// Lets event time pass to `time` without an event, so that windows close although the stream
+    /// has fallen silent. For hosts whose events are stamped with a clock: call it with that
+    /// clock's time. What is older comes late from then on, as after an event of that time.
+    void advance(event_time time) {
+        std::apply([&](auto&... branch) { (branch.advance(time, problems_), ...); }, branches_);
+        report_problems();
+    }
+
     /// Publishes what branches with `emission::on_tick` have held back.
     void tick() {
         std::apply([&](auto&... branch) { (branch.tick(problems_), ...); }, branches_);

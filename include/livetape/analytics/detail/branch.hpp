@@ -50,6 +50,11 @@ public:
                    event.numbers);
     }
 
+    /// Closes the windows that are over when an event of that time comes.
+    void advance(event_time time, diagnostics& problems) {
+        if constexpr (closes<Window>) sweep(time, problems);
+    }
+
     /// Publishes what `emission::on_tick` has held back.
     void tick(diagnostics& problems) {
         if (when_ != emission::on_tick) return;
