@@ -1,0 +1,109 @@
+#pragma once
+
+#include "../support/rank_board.hpp"
+
+#include <livetape/analytics/combine.hpp>
+#include <livetape/analytics/count.hpp>
+#include <livetape/analytics/pipeline.hpp>
+#include <livetape/analytics/space_saving.hpp>
+#include <livetape/analytics/sum.hpp>
+#include <livetape/channel/channel_name.hpp>
+#include <livetape/channel/hub.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <simdjson.h>
+
+namespace leaderboard {
+
+struct play {
+    livetape::event_time time;
+    std::string_view player;
+    std::uint32_t points;
+};
+
+inline constexpr std::size_t players_max = 5000;
+inline constexpr std::uint64_t points_max = 1'000'000; ///< of one play
+
+/// Plays in, sessions out: what each player did between two pauses of `gap`, as `[plays, points]`,
+/// after each play and once more when the session is over.
+inline auto sessions_of_plays(livetape::event_time gap, livetape::channel& sessions) {
+    return livetape::from<play>()
+        .time(&play::time)
+        .number(&play::points)
+        .key(&play::player, {.keys_max = players_max})
+        .window(livetape::sessions{gap})
+        .apply<livetape::combine<livetape::count, livetape::sum>>()
+        .to(sessions, livetape::emission::on_update);
+}
+
+/// Turns the channel `plays`, `{"player":"ann","points":30}`, into
+///
+///   sessions        what the pipeline says, keyed by player
+///   player.<name>   the same of one player, for whoever follows that one
+///   board           the ten who have the most points in all, keyed by rank
+///   problems        what could not be read, counted by kind, with an example
+class league {
+public:
+    league(livetape::hub& hub, livetape::event_time gap)
+        : hub_{hub}, plays_{hub.open("plays")}, sessions_{hub.open("sessions")},
+          problems_channel_{hub.open("problems")}, board_{hub.open("board")},
+          pipeline_{sessions_of_plays(gap, sessions_)} {}
+
+    /// Takes over the plays since the last call. @param now  ends sessions of who has gone silent
+    void look(livetape::event_time now) {
+        for (auto const& event : plays_.read(plays_read_)) {
+            plays_read_ = event.offset;
+            take(event);
+        }
+        pipeline_.advance(now);
+        for (auto const& event : sessions_.read(sessions_read_)) {
+            sessions_read_ = event.offset;
+            hub_.publish("player." + std::string{event.key}, event.payload);
+        }
+        std::array<decltype(points_)::item, 10> top;
+        board_.show(top, points_.top(top));
+        problems_.report(problems_channel_);
+    }
+
+private:
+    void take(livetape::event_view const& event) {
+        simdjson::dom::object fields;
+        std::string_view player;
+        std::uint64_t points = 0;
+        auto const refuse = [&](livetape::problem why, std::string_view field) {
+            problems_.note(why, field, event.payload);
+        };
+        if (event.payload.empty() ||
+            parser_.parse(event.payload.data(), event.payload.size()).get(fields) !=
+                simdjson::SUCCESS)
+            return refuse(livetape::problem::unparsable, {});
+        if (fields["player"].get(player) != simdjson::SUCCESS || player.size() > 32 ||
+            !livetape::is_channel_name(player))
+            return refuse(livetape::problem::wrong_type, "player");
+        if (fields["points"].get(points) != simdjson::SUCCESS || points > points_max)
+            return refuse(livetape::problem::wrong_type, "points");
+        pipeline_.take(
+            {livetape::to_event_time(event.time), player, static_cast<std::uint32_t>(points)});
+        if (points > 0) points_.add(player, points);
+    }
+
+    livetape::hub& hub_;
+    livetape::channel& plays_;
+    livetape::channel& sessions_;
+    livetape::channel& problems_channel_;
+    rank_board board_;
+    decltype(sessions_of_plays({}, std::declval<livetape::channel&>())) pipeline_;
+    livetape::space_saving<std::string> points_{players_max};
+    livetape::diagnostics problems_;
+    simdjson::dom::parser parser_;
+    std::uint64_t plays_read_ = 0;
+    std::uint64_t sessions_read_ = 0;
+};
+
+} // namespace leaderboard
