@@ -4,9 +4,12 @@
 
 #include <livetape/analytics/combine.hpp>
 #include <livetape/analytics/count.hpp>
+#include <livetape/analytics/diagnostics.hpp>
+#include <livetape/analytics/event_time.hpp>
 #include <livetape/analytics/pipeline.hpp>
 #include <livetape/analytics/space_saving.hpp>
 #include <livetape/analytics/sum.hpp>
+#include <livetape/channel/channel.hpp>
 #include <livetape/channel/channel_name.hpp>
 #include <livetape/channel/hub.hpp>
 
@@ -15,7 +18,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <type_traits>
 
 #include <simdjson.h>
 
@@ -32,14 +35,16 @@ inline constexpr std::uint64_t points_max = 1'000'000; ///< of one play
 
 /// Plays in, sessions out: what each player did between two pauses of `gap`, as `[plays, points]`,
 /// after each play and once more when the session is over.
-inline auto sessions_of_plays(livetape::event_time gap, livetape::channel& sessions) {
+inline auto sessions_of_plays(livetape::event_time gap, livetape::channel& sessions,
+                              livetape::channel& problems) {
     return livetape::from<play>()
         .time(&play::time)
         .number(&play::points)
         .key(&play::player, {.keys_max = players_max})
         .window(livetape::sessions{gap})
         .apply<livetape::combine<livetape::count, livetape::sum>>()
-        .to(sessions, livetape::emission::on_update);
+        .to(sessions, livetape::emission::on_update)
+        .report(problems);
 }
 
 /// Turns the channel `plays`, `{"player":"ann","points":30}`, into
@@ -53,25 +58,34 @@ public:
     league(livetape::hub& hub, livetape::event_time gap)
         : hub_{hub}, plays_{hub.open("plays")}, sessions_{hub.open("sessions")},
           problems_channel_{hub.open("problems")}, board_{hub.open("board")},
-          pipeline_{sessions_of_plays(gap, sessions_)} {}
+          pipeline_{sessions_of_plays(gap, sessions_, problems_channel_)} {}
 
     /// Takes over the plays since the last call. @param now  ends sessions of who has gone silent
     void look(livetape::event_time now) {
-        for (auto const& event : plays_.read(plays_read_)) {
-            plays_read_ = event.offset;
-            take(event);
-        }
+        for_each_new(plays_, plays_read_, [&](auto const& event) { take(event); });
         pipeline_.advance(now);
-        for (auto const& event : sessions_.read(sessions_read_)) {
-            sessions_read_ = event.offset;
+        for_each_new(sessions_, sessions_read_, [&](auto const& event) {
             hub_.publish("player." + std::string{event.key}, event.payload);
-        }
+        });
         std::array<decltype(points_)::item, 10> top;
         board_.show(top, points_.top(top));
         problems_.report(problems_channel_);
     }
 
 private:
+    /// Calls `visit(event)` for what a channel has had since `read_to`, which moves on.
+    template <class Visit>
+    void for_each_new(livetape::channel const& from, std::uint64_t& read_to, Visit visit) {
+        while (read_to < from.last_offset()) {
+            for (auto const& event : from.read(read_to)) {
+                auto const missed = event.offset - read_to - 1;
+                if (missed > 0) problems_.note(livetape::problem::missed, from.name(), {}, missed);
+                read_to = event.offset;
+                visit(event);
+            }
+        }
+    }
+
     void take(livetape::event_view const& event) {
         simdjson::dom::object fields;
         std::string_view player;
@@ -98,7 +112,9 @@ private:
     livetape::channel& sessions_;
     livetape::channel& problems_channel_;
     rank_board board_;
-    decltype(sessions_of_plays({}, std::declval<livetape::channel&>())) pipeline_;
+    std::invoke_result_t<decltype(sessions_of_plays), livetape::event_time, livetape::channel&,
+                         livetape::channel&>
+        pipeline_;
     livetape::space_saving<std::string> points_{players_max};
     livetape::diagnostics problems_;
     simdjson::dom::parser parser_;

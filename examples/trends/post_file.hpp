@@ -2,6 +2,8 @@
 
 #include "post.hpp"
 
+#include <livetape/wire/utf8.hpp>
+
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -34,7 +36,7 @@ public:
             if (!read)
                 throw std::runtime_error{path + ", line " + std::to_string(number) +
                                          ": expected author, followers and text with tabs between "
-                                         "them, or a text without tabs"};
+                                         "them, or a text without tabs, in UTF-8"};
             posts_.push_back(std::move(*read));
         }
         if (in.bad() || !in.eof()) throw std::runtime_error{"cannot read " + path};
@@ -47,7 +49,10 @@ public:
         return made;
     }
 
+    static constexpr std::uint64_t followers_max = 10'000'000'000; ///< more than there are people
+
     static std::optional<post> parse(std::string_view line) {
+        if (!livetape::is_utf8(line)) return std::nullopt;
         auto const first = line.find('\t');
         if (first == std::string_view::npos) return post{{}, {}, 0, std::string{line}};
         auto const second = line.find('\t', first + 1);
@@ -55,7 +60,8 @@ public:
         post made{{}, std::string{line.substr(0, first)}, 0, std::string{line.substr(second + 1)}};
         auto const* const end = line.data() + second;
         auto const result = std::from_chars(line.data() + first + 1, end, made.followers);
-        if (made.author.empty() || result.ec != std::errc{} || result.ptr != end)
+        if (made.author.empty() || result.ec != std::errc{} || result.ptr != end ||
+            made.followers > followers_max)
             return std::nullopt;
         return made;
     }

@@ -11,6 +11,7 @@ import { text } from 'node:stream/consumers';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { WebSocket } from 'ws';
+import { noBrowser, startBrowser } from './support/browser.mjs';
 import { Inbox } from './support/inbox.mjs';
 import { startExample } from './support/program.mjs';
 import { post, startPublisher } from './support/publisher.mjs';
@@ -269,5 +270,56 @@ describe('tickerplant', () => {
         assert.equal(data.interval, 0);
         await publisher.publish('ticks.AAA', { n: 102 });
         await flushes.next(({ data }) => data.n === 102, 'tick at once again');
+    });
+});
+
+describe('pages of the examples of streams', { skip: noBrowser }, () => {
+    let browser;
+    before(async () => {
+        browser = await startBrowser({ viewport: { width: 390, height: 800 } });
+    });
+    after(() => browser?.close());
+
+    /// Opens the page of an example and gives the lines of the elements found.
+    const show = async (name, ...flags) => {
+        const { page, faults } = await browser.open(`${await start(name, ...flags)}/`);
+        open.push(async () => {
+            await page.close();
+            assert.deepEqual(faults, []);
+        });
+        const lines = (what) => page.locator(what).allInnerTexts();
+        return { page, lines };
+    };
+    const isNarrow = (page) => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
+
+    test('trends shows both boards, the figures and some posts', async () => {
+        const { page, lines } = await show('trends', '--rate', '200');
+        for (const what of ['#words li', '#influencers li', '#posts li'])
+            await until(async () => (await lines(what)).length >= 10, `ten of ${what}`);
+        await until(async () => /^[−0]/.test(await page.innerText('#mood')), 'a mood');
+        assert.ok(await isNarrow(page));
+    });
+
+    test('leaderboard follows whoever plays on the page', async () => {
+        const { page, lines } = await show('leaderboard', '--bots', '3', '--gap', '1');
+        await page.fill('#player', 'zoe');
+        await page.click('text=+1000');
+        await until(async () => (await lines('#board li')).some((line) => /zoe\s+1,000/.test(line)), 'zoe on the board');
+        await until(async () => (await lines('#sessions tr')).some((line) => /#1.*1\s+1,000/.test(line)), 'a session that is over');
+        assert.equal(await page.innerText('#followed'), 'zoe');
+        assert.ok(await isNarrow(page));
+    });
+
+    test('tickerplant shows a producer that starts on the page in all lanes', async () => {
+        for (const by of ['WebSocket', 'POST']) {
+            const { page, lines } = await show('tickerplant', '--producers', '1');
+            await page.selectOption('#by', by);
+            await page.click('text=Start');
+            await page.click('text=by timer, 250 ms');
+            await until(async () => (await lines('tbody tr')).filter((line) => line.startsWith('ACME')).length === 3, `ACME by ${by}`);
+            await page.waitForSelector('[data-interval="250"][aria-pressed="true"]');
+            assert.equal(await page.innerText('#count'), '2');
+            assert.ok(await isNarrow(page));
+        }
     });
 });

@@ -69,10 +69,16 @@ function follow(name) {
     element('hint').hidden = true;
     element('points').textContent = element('plays').textContent = '–';
     element('sessions').replaceChildren();
+    open(name);
+    showBoard();
+}
+
+function open(name) {
     live.subscribe(`player.${name}`, { cursor: 'oldest' }, {
         event: ({ data }) => (data.provisional ? showOpen(data) : showOver(data)),
+        // The channel of who plays for the first time is there once that play was counted.
+        failed: () => setTimeout(() => name === followed && open(name), 200),
     });
-    showBoard();
 }
 
 function showOpen({ value: [plays, points] }) {
@@ -95,6 +101,5 @@ element('play').onsubmit = async event => {
     event.preventDefault();
     const player = element('player').value;
     await live.command({ publish: 'plays', data: { player, points: Number(event.submitter.value) } });
-    // The channel of who plays for the first time is there once the play was counted.
-    if (player !== followed) setTimeout(() => follow(player), 200);
+    follow(player);
 };
