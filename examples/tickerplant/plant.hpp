@@ -34,8 +34,9 @@ public:
 
     /// Takes over what came since the last call: new channels, and another way of publishing.
     void look() {
-        bool const is_news = take_channels() | take_control();
-        if (is_news) tell();
+        bool const has_channels = take_channels();
+        bool const has_control = take_control();
+        if (has_channels || has_control) tell();
     }
 
 private:
