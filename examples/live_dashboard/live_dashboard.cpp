@@ -5,12 +5,12 @@
 //   live_dashboard                                            a simulated market
 //   live_dashboard --replay quotes.csv --speed 10 --loop      a recorded one
 
+#include "../support/market_simulator.hpp"
+#include "../support/quote_replay.hpp"
 #include "alert_feed.hpp"
 #include "arguments.hpp"
 #include "market_feed.hpp"
-#include "market_simulator.hpp"
 #include "payload.hpp"
-#include "quote_replay.hpp"
 #include "rate_feed.hpp"
 #include "telemetry_feed.hpp"
 
@@ -34,18 +34,18 @@ using dashboard::arguments;
 
 /// Where quotes come from, and a sentence for the page that says so.
 struct market {
-    dashboard::quote_source source;
+    examples::quote_source source;
     std::string description;
 };
 
 market open_market(arguments const& from) {
     if (from.replay.empty()) {
-        dashboard::market_simulator simulator{from.seed};
+        examples::market_simulator simulator{from.seed};
         auto text = "simulated, " + std::to_string(simulator.symbol_count()) + " symbols, seed " +
                     std::to_string(from.seed);
         return {std::move(simulator), std::move(text)};
     }
-    auto replay = dashboard::quote_replay::open(from.replay, from.is_endless);
+    auto replay = examples::quote_replay::open(from.replay, from.is_endless);
     auto text = std::to_string(replay.size()) + " recorded quotes of " + replay.symbol();
     return {std::move(replay), std::move(text)};
 }

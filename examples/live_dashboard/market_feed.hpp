@@ -1,9 +1,9 @@
 #pragma once
 
+#include "../support/quote.hpp"
 #include "alert_feed.hpp"
 #include "ohlc_bars.hpp"
 #include "payload.hpp"
-#include "quote.hpp"
 #include "rate_feed.hpp"
 
 #include <livetape/channel/hub.hpp>
@@ -27,7 +27,7 @@ class market_feed {
 public:
     /// @param speed  how many seconds of the source pass in one; above 0
     market_feed(asio::io_context& io, livetape::hub& hub, alert_feed& alerts, rate_feed& rates,
-                quote_source source, double speed)
+                examples::quote_source source, double speed)
         : quotes_{hub.open("quotes", {.log_bytes_max = 32u << 20,
                                       .log_events_max = 200'000,
                                       .log_age_max = std::chrono::minutes{2}})},
@@ -83,7 +83,7 @@ private:
         }
     }
 
-    void publish(quote const& latest) {
+    void publish(examples::quote const& latest) {
         payload said;
         said.price("bid", latest.bid).price("ask", latest.ask).number("volume", latest.volume, 0);
         quotes_.publish(said.finish(), {.key = latest.symbol});
@@ -125,10 +125,10 @@ private:
     livetape::channel& bars_channel_;
     alert_feed& alerts_;
     rate_feed& rates_;
-    quote_source source_;
+    examples::quote_source source_;
     double speed_;
     ohlc_bars bars_;
-    std::optional<timed_quote> next_;
+    std::optional<examples::timed_quote> next_;
     std::chrono::steady_clock::time_point began_;
     asio::steady_timer quote_timer_;
     asio::system_timer second_timer_;

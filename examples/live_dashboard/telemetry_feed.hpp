@@ -1,8 +1,8 @@
 #pragma once
 
+#include "../support/proc_telemetry.hpp"
 #include "alert_feed.hpp"
 #include "payload.hpp"
-#include "proc_telemetry.hpp"
 #include "rate_feed.hpp"
 
 #include <livetape/channel/hub.hpp>
@@ -68,7 +68,7 @@ private:
     livetape::channel& telemetry_;
     alert_feed& alerts_;
     rate_feed& rates_;
-    proc_telemetry machine_;
+    examples::proc_telemetry machine_;
     asio::steady_timer timer_;
 };
 

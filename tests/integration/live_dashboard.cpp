@@ -3,10 +3,10 @@
 #include <doctest/doctest.h>
 
 #include "../../examples/live_dashboard/ewma_rate.hpp"
-#include "../../examples/live_dashboard/market_simulator.cpp"
+#include "../../examples/support/market_simulator.hpp"
 #include "../../examples/live_dashboard/ohlc_bars.hpp"
-#include "../../examples/live_dashboard/proc_telemetry.cpp"
-#include "../../examples/live_dashboard/quote_replay.cpp"
+#include "../../examples/support/proc_telemetry.hpp"
+#include "../../examples/support/quote_replay.hpp"
 #include "../../examples/live_dashboard/threshold_alert.hpp"
 
 #include <chrono>
@@ -114,7 +114,7 @@ TEST_CASE("live_dashboard/threshold_alert: changes at its limits and not between
 }
 
 TEST_CASE("live_dashboard/market_simulator: a seed gives the same sound quotes every time") {
-    dashboard::market_simulator first{42}, again{42}, other{43};
+    examples::market_simulator first{42}, again{42}, other{43};
     std::set<std::string> symbols;
     std::chrono::microseconds last{};
     bool differs = false;
@@ -142,7 +142,7 @@ TEST_CASE("live_dashboard/market_simulator: a seed gives the same sound quotes e
 TEST_CASE("live_dashboard/quote_replay: keeps the distances in time, also in the next round") {
     std::istringstream in{"20200131 235959500,1.5,1.6,2\r\n20200201 000000000,1.7,1.8,0\n\n"
                           "20200131 235959000,1.9,2.0,0\n20200201 000001500,2.1,2.2,0"};
-    auto replay = dashboard::quote_replay::read(in, "x.csv", "X", true);
+    auto replay = examples::quote_replay::read(in, "x.csv", "X", true);
     CHECK(replay.size() == 4);
     std::vector<std::chrono::microseconds> due;
     for (int i = 0; i < 6; ++i) due.push_back(replay()->due);
@@ -150,7 +150,7 @@ TEST_CASE("live_dashboard/quote_replay: keeps the distances in time, also in the
     CHECK(due == std::vector<std::chrono::microseconds>{0ms, 500ms, 500ms, 2s, 3s, 3500ms});
 
     std::istringstream once{"20200131 235959500,1.5,1.6,2"};
-    auto short_replay = dashboard::quote_replay::read(once, "x.csv", "X", false);
+    auto short_replay = examples::quote_replay::read(once, "x.csv", "X", false);
     auto const only = short_replay();
     REQUIRE(only.has_value());
     CHECK(only->what.mid() == doctest::Approx(1.55));
@@ -169,7 +169,7 @@ TEST_CASE("live_dashboard/proc_telemetry: rates are over what passed, levels as 
     machine.write("proc/diskstats",
                   "7 0 loop0 1 0 90 0 1 0 90 0 0 0 0\n254 0 vda 1 0 10 0 1 0 20 0 0 0 0\n"
                   "254 1 vda1 1 0 10 0 1 0 20 0 0 0 0\n");
-    dashboard::proc_telemetry telemetry{machine.root / "proc", machine.root / "sys"};
+    examples::proc_telemetry telemetry{machine.root / "proc", machine.root / "sys"};
     REQUIRE(telemetry.read(100).has_value());
 
     machine.write("proc/stat",
@@ -197,6 +197,6 @@ TEST_CASE("live_dashboard/proc_telemetry: rates are over what passed, levels as 
 }
 
 TEST_CASE("live_dashboard/proc_telemetry: says so where there is no /proc") {
-    dashboard::proc_telemetry telemetry{"/nonexistent", "/nonexistent"};
+    examples::proc_telemetry telemetry{"/nonexistent", "/nonexistent"};
     CHECK_FALSE(telemetry.read(0).has_value());
 }

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-namespace dashboard {
+namespace examples {
 
 /// What somebody would pay for an instrument (`bid`) and what it can be had for (`ask`).
 struct quote {
@@ -28,4 +28,4 @@ struct timed_quote {
 /// are no more. A replayed file and the simulator are both such a function.
 using quote_source = std::function<std::optional<timed_quote>()>;
 
-} // namespace dashboard
+} // namespace examples
