@@ -35,6 +35,9 @@ public:
     CLI::App arguments; ///< an example adds its own
     asio::io_context io{1};
 
+    /// The folder of all examples, for what several of them share.
+    [[nodiscard]] std::filesystem::path const& examples() const noexcept { return examples_; }
+
     /// What to end with, if it is not to go on.
     [[nodiscard]] std::optional<int> parse(int argc, char const* const* argv) {
         try {
