@@ -1,0 +1,123 @@
+// A market as it should be watched: ticks become bars, averages, spreads, profit and loss, and
+// alerts that a trader acknowledges. Start it, then open the address that it prints:
+//
+//   market                                                               a made-up market
+//   market --replay xbtusdt_trades.json --bar 300 --speed 600            recorded trades
+//   market --replay eurusd_quotes.csv --bar 60 --speed 120               recorded quotes
+
+#include "../support/acknowledgements.hpp"
+#include "../support/every.hpp"
+#include "../support/page_host.hpp"
+#include "../support/replay_clock.hpp"
+#include "../support/uplot.hpp"
+#include "market_watch.hpp"
+#include "portfolio.hpp"
+#include "tick_source.hpp"
+
+#include <livetape/analytics/alert_board.hpp>
+#include <livetape/analytics/ohlc.hpp>
+#include <livetape/analytics/pipeline.hpp>
+#include <livetape/livetape.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <iostream>
+#include <string>
+#include <utility>
+
+using namespace livetape;
+
+namespace {
+
+constexpr int ticks_per_turn_max = 5'000; // then others have their turn
+
+struct choices {
+    std::string replay;
+    double speed = 1;
+    double bar_seconds = 1;
+    double drawdown_basis_points = 5;
+    std::uint64_t seed = 7;
+
+    explicit choices(CLI::App& into) {
+        into.add_option("--replay", replay, "Trades (.json) or quotes (.csv) to replay");
+        into.add_option("--speed", speed, "Seconds of the market that pass in one")
+            ->check(CLI::Range(0.001, 1e6));
+        into.add_option("--bar", bar_seconds, "Seconds of a bar")->check(CLI::Range(0.1, 86400.0));
+        into.add_option("--drawdown", drawdown_basis_points, "Basis points lost that alert")
+            ->check(CLI::PositiveNumber);
+        into.add_option("--seed", seed, "Seed of the made-up market");
+    }
+};
+
+int run(page_host& host, choices const& chosen) {
+    auto source =
+        chosen.replay.empty() ? market::simulate(chosen.seed) : market::open_replay(chosen.replay);
+    auto const bar = seconds_to_event_time(chosen.bar_seconds).value();
+
+    hub hub{{.log_bytes_max = 16u << 20, .log_events_max = 50'000}};
+    server server{host.io.get_executor(), hub};
+    server.live("/live", examples::acknowledgements::live());
+    server.files("/vendor/", examples::find_uplot(host.examples()));
+
+    auto& ticks = hub.open("ticks");
+    auto bars = from(ticks)
+                    .json()
+                    .time("t", 1e-3)
+                    .number("price")
+                    .number("volume")
+                    .key("symbol")
+                    .window(tumbling{bar})
+                    .apply<ohlcv>()
+                    .to(hub.open("bars"), emission::on_tick)
+                    .window(sliding{20 * bar})
+                    .apply<vwap>()
+                    .to(hub.open("averages"), emission::on_tick)
+                    .report(hub.open("problems"));
+
+    alert_board alerts{hub.open("alerts")};
+    examples::acknowledgements acknowledged{hub};
+    market::portfolio held;
+    market::market_watch watch{alerts, hub.open("spreads"), 60 * bar,
+                               chosen.drawdown_basis_points * 1e-4};
+
+    examples::replay_clock clock{chosen.speed};
+    event_time now{0};
+    auto next = source();
+    examples::every const turn{
+        host.io, std::chrono::milliseconds{20}, [&] {
+            for (int i = 0; i < ticks_per_turn_max && next && clock.has_come(next->time); ++i) {
+                now = next->time;
+                ticks.publish(market::to_json(*next), {.key = next->symbol});
+                bars.run();
+                held.see(*next);
+                watch.see(*next);
+                watch.see(held, now);
+                if (!(next = source())) bars.finish();
+            }
+            acknowledged.pass_on(alerts, now);
+        }};
+    // People read no faster than this; what is open meanwhile is published as provisional.
+    event_time shown{0};
+    examples::every const show{host.io, std::chrono::milliseconds{200}, [&] {
+                                   if (std::exchange(shown, now) == now) return;
+                                   bars.tick();
+                                   held.publish(hub.open("portfolio"), now);
+                                   watch.publish(now);
+                               }};
+    return host.run(server);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    page_host host{"market", "Serves bars, averages, spreads, profits and alerts of a market."};
+    choices const chosen{host.arguments};
+    if (auto const status = host.parse(argc, argv)) return *status;
+    try {
+        return run(host, chosen);
+    } catch (std::exception const& error) {
+        std::cerr << "market: " << error.what() << '\n';
+        return 1;
+    }
+}
