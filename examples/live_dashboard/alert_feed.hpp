@@ -1,10 +1,12 @@
 #pragma once
 
 #include "payload.hpp"
-#include "threshold_alert.hpp"
 
+#include <livetape/analytics/event_time.hpp>
+#include <livetape/analytics/threshold_alarm.hpp>
 #include <livetape/channel/hub.hpp>
 
+#include <chrono>
 #include <map>
 #include <string>
 #include <string_view>
@@ -15,7 +17,7 @@ namespace dashboard {
 struct alert_rule {
     std::string_view what; ///< "spread"
     std::string_view unit; ///< "bp"
-    alert_limits limits;
+    livetape::threshold_alarm::options limits;
 };
 
 /// Publishes on `alerts` when a watched value passes its limits, keyed by rule and subject, so that
@@ -28,23 +30,23 @@ public:
     /// @param of  whose value it is: a symbol, or this machine
     void check(alert_rule const& rule, std::string_view of, double value) {
         auto key = std::string{rule.what} + '.' + std::string{of};
-        auto& alert = watched_.try_emplace(key, rule.limits).first->second;
-        auto const change = alert.update(value);
-        if (!change) return;
-        bool const is_raised = *change == alert_change::raised;
+        auto& alarm = watched_.try_emplace(key, rule.limits).first->second;
+        auto const change = alarm.add(std::chrono::steady_clock::now().time_since_epoch(), value);
+        if (change == livetape::alarm_change::none) return;
+        bool const is_raised = change == livetape::alarm_change::fired;
         payload said;
         said.text("what", rule.what)
             .text("of", of)
             .text("state", is_raised ? "raised" : "cleared")
             .number("value", value, 1)
-            .number("limit", is_raised ? rule.limits.raise_at : rule.limits.clear_at, 1)
+            .number("limit", is_raised ? rule.limits.fire_at : rule.limits.resolve_at, 1)
             .text("unit", rule.unit);
         alerts_.publish(said.finish(), {.key = key});
     }
 
 private:
     livetape::channel& alerts_;
-    std::map<std::string, threshold_alert, std::less<>> watched_;
+    std::map<std::string, livetape::threshold_alarm, std::less<>> watched_;
 };
 
 } // namespace dashboard

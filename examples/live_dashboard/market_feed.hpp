@@ -2,10 +2,15 @@
 
 #include "../support/quote.hpp"
 #include "alert_feed.hpp"
-#include "ohlc_bars.hpp"
 #include "payload.hpp"
 #include "rate_feed.hpp"
 
+#include <livetape/analytics/combine.hpp>
+#include <livetape/analytics/group_by.hpp>
+#include <livetape/analytics/mean.hpp>
+#include <livetape/analytics/ohlc.hpp>
+#include <livetape/analytics/tumbling_window.hpp>
+#include <livetape/analytics/window_result.hpp>
 #include <livetape/channel/hub.hpp>
 
 #include <asio/io_context.hpp>
@@ -49,6 +54,9 @@ public:
     }
 
 private:
+    using bar = livetape::combine<livetape::ohlcv, livetape::mean>;
+    using second_bars = livetape::tumbling_window<bar>;
+
     static constexpr int quotes_per_turn_max = 1'000; // then others have their turn
     static constexpr alert_rule spread_rule{"spread", "bp", {3.5, 2}};
     static constexpr alert_rule range_rule{"1 s range", "bp", {9, 4}};
@@ -87,7 +95,10 @@ private:
         payload said;
         said.price("bid", latest.bid).price("ask", latest.ask).number("volume", latest.volume, 0);
         quotes_.publish(said.finish(), {.key = latest.symbol});
-        bars_.add(latest.symbol, wall_time(), latest.mid(), latest.volume);
+        auto& own = bars_.at(latest.symbol);
+        for (auto closed = own.add(wall_time(), latest.mid(), latest.volume); closed;
+             closed = own.next())
+            publish_bar(latest.symbol, *closed);
         alerts_.check(spread_rule, latest.symbol, latest.spread_basis_points());
         rates_.count("quotes");
         rates_.count("quotes." + latest.symbol);
@@ -106,19 +117,26 @@ private:
     }
 
     void publish_bars() {
-        bars_.close_before(wall_time(), [this](std::string_view symbol, ohlc_bar const& bar) {
-            payload said;
-            said.number("begin", static_cast<double>(bar.begin.count()), 0)
-                .price("open", bar.open)
-                .price("high", bar.high)
-                .price("low", bar.low)
-                .price("close", bar.close)
-                .price("average", bar.average)
-                .number("volume", bar.volume, 0)
-                .number("count", bar.count, 0);
-            bars_channel_.publish(said.finish(), {.key = symbol});
-            alerts_.check(range_rule, symbol, (bar.high - bar.low) / bar.low * 1e4);
+        bars_.for_each([this](std::string_view symbol, second_bars& each) {
+            for (auto closed = each.advance(wall_time()); closed; closed = each.next())
+                publish_bar(symbol, *closed);
         });
+    }
+
+    void publish_bar(std::string_view symbol, livetape::window_result<bar> const& closed) {
+        auto const [prices, mean] = closed.value();
+        auto const begin = std::chrono::duration_cast<std::chrono::seconds>(closed.begin);
+        payload said;
+        said.number("begin", static_cast<double>(begin.count()), 0)
+            .price("open", prices.open)
+            .price("high", prices.high)
+            .price("low", prices.low)
+            .price("close", prices.close)
+            .price("average", prices.volume > 0 ? prices.vwap : mean)
+            .number("volume", prices.volume, 0)
+            .number("count", static_cast<double>(prices.count), 0);
+        bars_channel_.publish(said.finish(), {.key = symbol});
+        alerts_.check(range_rule, symbol, (prices.high - prices.low) / prices.low * 1e4);
     }
 
     livetape::channel& quotes_;
@@ -127,7 +145,7 @@ private:
     rate_feed& rates_;
     examples::quote_source source_;
     double speed_;
-    ohlc_bars bars_;
+    livetape::group_by<second_bars> bars_{second_bars{std::chrono::seconds{1}}};
     std::optional<examples::timed_quote> next_;
     std::chrono::steady_clock::time_point began_;
     asio::steady_timer quote_timer_;

@@ -1,13 +1,14 @@
 #pragma once
 
-#include "ewma_rate.hpp"
 #include "payload.hpp"
 
+#include <livetape/analytics/event_time.hpp>
+#include <livetape/analytics/ewma.hpp>
+#include <livetape/analytics/group_by.hpp>
 #include <livetape/channel/hub.hpp>
 
 #include <chrono>
-#include <map>
-#include <string>
+#include <cmath>
 #include <string_view>
 
 namespace dashboard {
@@ -17,26 +18,25 @@ class rate_feed {
 public:
     explicit rate_feed(livetape::hub& hub) : rates_{hub.open("rates", {.log_events_max = 2'000})} {}
 
-    void count(std::string_view what, double events = 1) {
-        auto found = counted_.find(what);
-        if (found == counted_.end()) found = counted_.emplace(what, ewma_rate{window}).first;
-        found->second.add(now(), events);
-    }
+    void count(std::string_view what, double events = 1) { counted_.at(what).add(now(), events); }
 
     void publish() {
-        for (auto& [what, rate] : counted_)
-            rates_.publish(payload{}.number("value", rate.at(now()), 2).finish(), {.key = what});
+        counted_.for_each([&](std::string_view what, livetape::ewma_rate const& rate) {
+            double const per_second = rate.at(now());
+            if (std::isnan(per_second)) return; // it has only just begun
+            rates_.publish(payload{}.number("value", per_second, 2).finish(), {.key = what});
+        });
     }
 
 private:
     static constexpr std::chrono::seconds window{5};
 
-    [[nodiscard]] static std::chrono::duration<double> now() {
+    [[nodiscard]] static livetape::event_time now() {
         return std::chrono::steady_clock::now().time_since_epoch();
     }
 
     livetape::channel& rates_;
-    std::map<std::string, ewma_rate, std::less<>> counted_;
+    livetape::group_by<livetape::ewma_rate> counted_{livetape::ewma_rate{window}};
 };
 
 } // namespace dashboard

@@ -1,16 +1,12 @@
-// The parts of examples/live_dashboard that compute, without a clock, a socket or a real /proc.
+// What the dashboard, the market and the sensors read: without a clock, a socket or a real /proc.
 
 #include <doctest/doctest.h>
 
-#include "../../examples/live_dashboard/ewma_rate.hpp"
 #include "../../examples/support/market_simulator.hpp"
-#include "../../examples/live_dashboard/ohlc_bars.hpp"
 #include "../../examples/support/proc_telemetry.hpp"
 #include "../../examples/support/quote_replay.hpp"
-#include "../../examples/live_dashboard/threshold_alert.hpp"
 
 #include <chrono>
-#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -18,7 +14,6 @@
 #include <sstream>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include <unistd.h>
@@ -26,15 +21,6 @@
 using namespace std::chrono_literals;
 
 namespace {
-
-/// The bars that are over, by symbol.
-std::map<std::string, dashboard::ohlc_bar, std::less<>> closed(dashboard::ohlc_bars& bars,
-                                                               std::chrono::milliseconds now) {
-    std::map<std::string, dashboard::ohlc_bar, std::less<>> taken;
-    bars.close_before(
-        now, [&](std::string_view symbol, auto const& bar) { taken.emplace(symbol, bar); });
-    return taken;
-}
 
 /// A folder like /proc and one like /sys, gone with the object.
 class made_up_machine {
@@ -57,63 +43,7 @@ public:
 
 } // namespace
 
-TEST_CASE("live_dashboard/ohlc_bars: a second becomes a bar when it is over") {
-    dashboard::ohlc_bars bars;
-    bars.add("A", 5'000ms, 10, 1);
-    bars.add("A", 5'400ms, 13, 3);
-    bars.add("B", 5'500ms, 7, 0);
-    bars.add("B", 5'600ms, 8, 0);
-    bars.add("A", 5'999ms, 9, 0);
-    CHECK(closed(bars, 5'999ms).empty());
-
-    auto const taken = closed(bars, 6'000ms);
-    REQUIRE(taken.size() == 2);
-    auto const& a = taken.at("A");
-    CHECK(a.begin == 5s);
-    CHECK(a.open == 10);
-    CHECK(a.high == 13);
-    CHECK(a.low == 9);
-    CHECK(a.close == 9);
-    CHECK(a.volume == 4);
-    CHECK(a.count == 3);
-    CHECK(a.average == doctest::Approx((10.0 * 1 + 13.0 * 3) / 4)); // volume-weighted
-    CHECK(taken.at("B").average == 7.5);                            // no volume: the mean
-    CHECK(closed(bars, 60'000ms).empty());
-}
-
-TEST_CASE("live_dashboard/ewma_rate: finds the rate of a steady stream, from its start") {
-    dashboard::ewma_rate rate{5s};
-    CHECK(rate.at(0s) == 0);
-    for (int i = 1; i <= 20; ++i) rate.add(i * 100ms);
-    CHECK(rate.at(2s) == doctest::Approx(10).epsilon(0.05));
-    for (int i = 21; i <= 600; ++i) rate.add(i * 100ms);
-    CHECK(rate.at(60s) == doctest::Approx(10).epsilon(0.02));
-    CHECK(rate.at(65s) ==
-          doctest::Approx(10 * std::exp(-1)).epsilon(0.02)); // silence of one window
-}
-
-TEST_CASE("live_dashboard/threshold_alert: changes at its limits and not between them") {
-    dashboard::threshold_alert alert{{80, 60}};
-    using change = dashboard::alert_change;
-    std::vector<std::pair<double, std::optional<change>>> const steps{{79.9, {}},
-                                                                      {60, {}},
-                                                                      {80, change::raised},
-                                                                      {95, {}},
-                                                                      {79, {}},
-                                                                      {60.1, {}},
-                                                                      {80, {}},
-                                                                      {60, change::cleared},
-                                                                      {60, {}},
-                                                                      {79.9, {}},
-                                                                      {0, {}},
-                                                                      {81, change::raised}};
-    for (auto const& step : steps) {
-        CAPTURE(step.first);
-        CHECK(alert.update(step.first) == step.second);
-    }
-}
-
-TEST_CASE("live_dashboard/market_simulator: a seed gives the same sound quotes every time") {
+TEST_CASE("examples/market_simulator: a seed gives the same sound quotes every time") {
     examples::market_simulator first{42}, again{42}, other{43};
     std::set<std::string> symbols;
     std::chrono::microseconds last{};
@@ -139,7 +69,7 @@ TEST_CASE("live_dashboard/market_simulator: a seed gives the same sound quotes e
           doctest::Approx(62).epsilon(0.05));
 }
 
-TEST_CASE("live_dashboard/quote_replay: keeps the distances in time, also in the next round") {
+TEST_CASE("examples/quote_replay: keeps the distances in time, also in the next round") {
     std::istringstream in{"20200131 235959500,1.5,1.6,2\r\n20200201 000000000,1.7,1.8,0\n\n"
                           "20200131 235959000,1.9,2.0,0\n20200201 000001500,2.1,2.2,0"};
     auto replay = examples::quote_replay::read(in, "x.csv", "X", true);
@@ -158,7 +88,7 @@ TEST_CASE("live_dashboard/quote_replay: keeps the distances in time, also in the
     CHECK_FALSE(short_replay().has_value());
 }
 
-TEST_CASE("live_dashboard/proc_telemetry: rates are over what passed, levels as they stand") {
+TEST_CASE("examples/proc_telemetry: rates are over what passed, levels as they stand") {
     made_up_machine const machine;
     machine.write("proc/meminfo", "MemTotal: 1000 kB\nMemFree: 100 kB\nMemAvailable: 750 kB\n");
     machine.write("proc/loadavg", "1.25 0.5 0.4 1/100 4242\n");
@@ -196,7 +126,7 @@ TEST_CASE("live_dashboard/proc_telemetry: rates are over what passed, levels as 
     CHECK(values == expected);
 }
 
-TEST_CASE("live_dashboard/proc_telemetry: says so where there is no /proc") {
+TEST_CASE("examples/proc_telemetry: says so where there is no /proc") {
     examples::proc_telemetry telemetry{"/nonexistent", "/nonexistent"};
     CHECK_FALSE(telemetry.read(0).has_value());
 }
