@@ -230,6 +230,7 @@ TEST_CASE("transport/patterns: each limit is refused with the limit named") {
     auto const ws = open_socket(w, "/ws?channel=x.*,y.*");
     ws->send(masked(R"({"subscribe":"z.*"})"));
     CHECK(member(messages_of(*ws).back(), "code") == "too_many_patterns");
+    CHECK(w.count(error::too_many_patterns) == 1);
     CHECK(member(messages_of(*ws).back(), "message").find("2 patterns") != std::string::npos);
     CHECK(poll(w, "channel=a*").code() == "bad_pattern");
     CHECK(poll(w, "channel=a.*&cursor=1-1").code() == "bad_cursor");
