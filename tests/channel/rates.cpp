@@ -449,6 +449,23 @@ TEST_CASE("channel/key_set: begins with the newest events of its keys, or where 
     CHECK(filtered.of->counters() == delivery_counters{3, 0, 0, 2});
 }
 
+TEST_CASE("channel/key_set: shows the newest events of new keys when the mode changes with them") {
+    for (auto const from : {delivery_mode::every, delivery_mode::latest}) {
+        auto const to = from == delivery_mode::every ? delivery_mode::latest : delivery_mode::every;
+        CAPTURE(from);
+        world w;
+        reader by{w, {from, 0ms, {}, std::vector<std::string>{"a", "b"}}};
+        w.publish("abc");
+        w.run();
+        CHECK(by.take_received() == "1a 2b ");
+        by.cursors.change(*by.of, {to, 0ms, {}, std::vector<std::string>{"b", "c"}});
+        w.publish("ab");
+        w.run();
+        CHECK(by.take_received() == "3c 5b ");
+        CHECK(by.of->counters() == delivery_counters{3, 0, 0, 2});
+    }
+}
+
 TEST_CASE("channel/merge: a conflated event carries what its key's events came to, in order") {
     channel_options options;
     options.merge = [](std::string& into, std::string_view newer) { into += newer; };

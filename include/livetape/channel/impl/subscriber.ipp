@@ -27,6 +27,8 @@ inline void subscriber::change(subscription& which, delivery_options const& deli
     dispatcher_->leave(which);
     bool const had_keys = which.state_ && which.state_->keys;
     bool const was_latest = which.mode_ == delivery_mode::latest;
+    // Also if the mode changes with them: the newest events of new keys are pending before it does.
+    if (had_keys && delivery.keys) which.change_keys(*delivery.keys);
     bool const keeps_keys = had_keys && delivery.keys && which.mode_ == delivery.mode;
     if (had_keys && !keeps_keys) which.leave_keys();
     if (was_latest && delivery.mode == delivery_mode::every) which.leave_latest();
@@ -34,8 +36,7 @@ inline void subscriber::change(subscription& which, delivery_options const& deli
     if (!was_latest && delivery.mode == delivery_mode::latest && which.snapshot_)
         which.queue_snapshot();
     dispatcher_->join(which, delivery.interval);
-    if (keeps_keys) which.change_keys(*delivery.keys);
-    else if (delivery.keys) which.enter_keys(*delivery.keys);
+    if (delivery.keys && !keeps_keys) which.enter_keys(*delivery.keys);
     if (which.state_) which.state_->flush_upto = which.next_offset_ - 1;
     schedule(which);
 }
