@@ -64,3 +64,22 @@ TEST_CASE("net/hub_clock: outlives the hub and is outlived by it") {
         CHECK(feed->last_offset() == 0);
     }
 }
+
+TEST_CASE("net/hub_clock: ends with the last one who lets it drive, whatever is pending") {
+    hub all{{.publish_interval = 1h}};
+    asio::io_context loop;
+    auto& own = shard::of(loop);
+    own.drive(all.due());
+    own.drive(all.due());
+    auto& feed = all.open("feed");
+    feed.publish("1");
+    loop.poll();
+    own.release(*all.due());
+    loop.poll();
+    CHECK_FALSE(loop.stopped());
+    own.release(*all.due());
+    loop.run();
+    CHECK(loop.stopped());
+    CHECK(feed.last_offset() == 0);
+    CHECK(all.next_advance() != never);
+}
