@@ -10,6 +10,7 @@
 #include "../support/page_host.hpp"
 #include "../support/replay_clock.hpp"
 #include "../support/uplot.hpp"
+#include "choices.hpp"
 #include "market_watch.hpp"
 #include "portfolio.hpp"
 #include "tick_source.hpp"
@@ -20,10 +21,8 @@
 #include <livetape/livetape.hpp>
 
 #include <chrono>
-#include <cstdint>
 #include <exception>
 #include <iostream>
-#include <string>
 #include <utility>
 
 using namespace livetape;
@@ -32,25 +31,7 @@ namespace {
 
 constexpr int ticks_per_turn_max = 5'000; // then others have their turn
 
-struct choices {
-    std::string replay;
-    double speed = 1;
-    double bar_seconds = 1;
-    double drawdown_basis_points = 5;
-    std::uint64_t seed = 7;
-
-    explicit choices(CLI::App& into) {
-        into.add_option("--replay", replay, "Trades (.json) or quotes (.csv) to replay");
-        into.add_option("--speed", speed, "Seconds of the market that pass in one")
-            ->check(CLI::Range(0.001, 1e6));
-        into.add_option("--bar", bar_seconds, "Seconds of a bar")->check(CLI::Range(0.1, 86400.0));
-        into.add_option("--drawdown", drawdown_basis_points, "Basis points lost that alert")
-            ->check(CLI::PositiveNumber);
-        into.add_option("--seed", seed, "Seed of the made-up market");
-    }
-};
-
-int run(page_host& host, choices const& chosen) {
+int run(page_host& host, market::choices const& chosen) {
     auto source =
         chosen.replay.empty() ? market::simulate(chosen.seed) : market::open_replay(chosen.replay);
     auto const bar = seconds_to_event_time(chosen.bar_seconds).value();
@@ -112,7 +93,7 @@ int run(page_host& host, choices const& chosen) {
 
 int main(int argc, char** argv) {
     page_host host{"market", "Serves bars, averages, spreads, profits and alerts of a market."};
-    choices const chosen{host.arguments};
+    market::choices chosen{host.arguments};
     if (auto const status = host.parse(argc, argv)) return *status;
     try {
         return run(host, chosen);

@@ -40,6 +40,9 @@ struct choices {
             ->check(CLI::Range(0.991, 0.999999))
             ->capture_default_str();
     }
+    // The options refer to its parts.
+    choices(choices const&) = delete;
+    choices& operator=(choices const&) = delete;
 };
 
 sensors::reading_source open_source(std::string const& replay) {
@@ -83,7 +86,7 @@ int run(page_host& host, choices const& chosen) {
 
 int main(int argc, char** argv) {
     page_host host{"sensors", "Serves readings of sensors, how odd they are, and what to look at."};
-    choices const chosen{host.arguments};
+    choices chosen{host.arguments};
     if (auto const status = host.parse(argc, argv)) return *status;
     try {
         return run(host, chosen);
