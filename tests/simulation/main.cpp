@@ -1,3 +1,4 @@
+#include "exploration.hpp"
 #include "simulation.hpp"
 
 #include <algorithm>
@@ -18,6 +19,7 @@
 //   simulation                                 a million steps
 //   simulation --steps 10000000 --seed 7       more of them, from another seed on
 //   simulation --seed 7 --only 3,17,40         exactly these steps of one run, told one by one
+//   simulation --explore 6                     every sequence of six actions on a small world
 
 namespace {
 
@@ -29,6 +31,7 @@ struct arguments {
     std::uint64_t seed = 1;
     std::uint64_t steps = 1'000'000;
     std::vector<std::uint64_t> only;
+    std::uint64_t explore = 0;
 };
 
 struct failure {
@@ -141,12 +144,22 @@ int run_all(arguments const& asked) {
     return 1;
 }
 
+int explore_all(std::uint64_t length) {
+    auto const result = explore(length);
+    std::printf("%llu sequences of %llu actions: %s\n",
+                static_cast<unsigned long long>(result.sequences),
+                static_cast<unsigned long long>(length),
+                result.failure.empty() ? "nothing is lost" : result.failure.c_str());
+    return result.failure.empty() ? 0 : 1;
+}
+
 bool read_arguments(int count, char** values, arguments& asked) {
     for (int i = 1; i < count; i += 2) {
         std::string_view const name{values[i]};
         if (i + 1 == count) return false;
         if (name == "--seed") asked.seed = std::strtoull(values[i + 1], nullptr, 10);
         else if (name == "--steps") asked.steps = std::strtoull(values[i + 1], nullptr, 10);
+        else if (name == "--explore") asked.explore = std::strtoull(values[i + 1], nullptr, 10);
         else if (name == "--only")
             for (char* at = values[i + 1]; *at != '\0'; at += *at == ',')
                 asked.only.push_back(std::strtoull(at, &at, 10));
@@ -160,11 +173,12 @@ bool read_arguments(int count, char** values, arguments& asked) {
 int main(int count, char** values) {
     arguments asked;
     if (!read_arguments(count, values, asked)) {
-        std::fprintf(stderr, "simulation [--seed N] [--steps N | --only N,N,…]\n");
+        std::fprintf(stderr, "simulation [--seed N] [--steps N | --only N,N,…] | --explore N\n");
         return 2;
     }
     std::signal(SIGABRT, &tell_where_on_signal);
     std::signal(SIGSEGV, &tell_where_on_signal);
+    if (asked.explore > 0) return explore_all(asked.explore);
     if (!asked.only.empty()) {
         coverage seen;
         auto const found = run_steps(asked.seed, asked.only, seen, true);
