@@ -222,7 +222,15 @@ private:
         if (random().one_in(2)) delivery.mode = delivery_mode::latest;
         delivery.interval = intervals[random().below(intervals.size())];
         if (random().one_in(4)) delivery.credit = static_cast<std::uint32_t>(random().below(4));
+        if (random().one_in(3))
+            for (auto& keys = delivery.keys.emplace(); random().below(4) > 0;)
+                add_key(keys, random().below(server::keys + 1));
         return delivery;
+    }
+
+    static void add_key(std::vector<std::string>& keys, std::uint64_t index) {
+        auto key = index == server::keys ? std::string{} : "k" + std::to_string(index);
+        if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(std::move(key));
     }
 
     void connect(client& who) {

@@ -4,6 +4,7 @@
 #include <livetape/channel/delivery.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -65,6 +66,13 @@ public:
         return newest_;
     }
 
+    /// The newest event of each key, those without a key among them.
+    [[nodiscard]] std::vector<std::uint64_t> newest_of_each() const {
+        auto all = newest_;
+        if (unkeyed_ > 0) all.insert(std::lower_bound(all.begin(), all.end(), unkeyed_), unkeyed_);
+        return all;
+    }
+
     /// Whether an event that retention has passed can still be had, as the newest of its key.
     [[nodiscard]] bool is_indexed(std::uint64_t offset) const {
         return offset == unkeyed_ ||
@@ -94,6 +102,7 @@ struct due_event {
     std::uint32_t count =
         1; ///< events of the subscription's range that it stands for; 0: of a snapshot
     std::uint64_t oldest = 0; ///< the first of them
+    bool is_ahead = false;    ///< comes before the log goes on, whatever its offset
 };
 
 /// What a subscription has in store: the queue of one subscriber to one channel.
@@ -111,11 +120,23 @@ public:
     [[nodiscard]] bool is_latest() const { return delivery_.mode == delivery_mode::latest; }
     [[nodiscard]] bool has_rate() const { return delivery_.interval.count() > 0; }
 
-    /// Nothing is pending and nothing waits for a tick.
-    [[nodiscard]] bool empty() const { return due_.empty() && looked_upto_ == source_->last(); }
+    /// Nothing that is wanted is pending or waits for a tick.
+    [[nodiscard]] bool empty() const {
+        for (auto next = looked_upto_ + 1; next <= source_->last(); ++next)
+            if (wants({next})) return false;
+        return std::all_of(due_.begin(), due_.end(),
+                           [&](auto const& each) { return !wants(each); });
+    }
     [[nodiscard]] bool has_due() const { return !due_.empty(); }
     [[nodiscard]] due_event const& front() const { return due_.front(); }
-    [[nodiscard]] delivery_counters const& counters() const { return counters_; }
+    /// What became of the events, once nothing wanted is left.
+    [[nodiscard]] delivery_counters counters() const {
+        auto result = counters_;
+        for (auto const& each : due_)
+            if (!wants(each)) result.filtered += each.count;
+        if (delivery_.keys) result.filtered += source_->last() - looked_upto_;
+        return result;
+    }
     [[nodiscard]] std::uint64_t first_live() const { return first_live_; }
 
     /// The place that a client comes back with which got everything that was taken.
@@ -158,9 +179,11 @@ public:
             result.is_recovered = !result.missed;
         }
         first_live_ = looked_upto_ + 1;
+        drop_unwanted();
         taken_upto_ = due_.empty() ? looked_upto_ : due_.front().offset - 1;
         if (is_latest() && has_rate()) limits_.push_back(last);
         else look(last);
+        drop_unwanted_front();
         return result;
     }
 
@@ -203,6 +226,10 @@ public:
                 which = find_next(offset, count);
             }
         }
+        if (!is_latest())
+            while (!wants(due_.front())) filter_front();
+        which = std::find_if(due_.begin(), due_.end(),
+                             [&](auto const& each) { return each.offset == offset; });
         taken = *which;
         due_.erase(which);
         taken_upto_ = offset;
@@ -226,6 +253,7 @@ public:
                 newer->oldest = std::min(newer->oldest, unsent.oldest);
                 return;
             }
+        if (!is_latest()) return give_back_to_log(unsent);
         auto const after = std::find_if(due_.begin(), due_.end(), [&](auto const& each) {
             return each.offset > unsent.offset;
         });
@@ -237,7 +265,7 @@ public:
         if (missed.last < missed.first) return false;
         if (is_latest()) return skip_forgotten(missed);
         while (due_.empty() || due_.front().offset != missed.first)
-            if (!look_further()) return false;
+            if (!filter_front() && !look_further()) return false;
         if (missed.last + 1 < read_kept_ || missed.last >= source_->first_kept) return false;
         look(missed.last);
         while (!due_.empty() && due_.front().offset <= missed.last) drop(due_.begin());
@@ -245,17 +273,45 @@ public:
     }
 
     /// The subscriber chooses anew: to `latest`, and what is pending conflates; to `every`, and
-    /// what is pending stays as it is, with all that has been published.
+    /// what is pending stays as it is, with all that has been published; to keys, and others are
+    /// off the queue, and of a key set the newest event of each key that is new there is on it.
     /// @param told  the place that the client is told, after which the change holds
+    /// @param filtered  unwanted events that were passed before and after: how far ahead of what it
+    ///                  takes a reader looks for them is its own affair
     /// @return false if that is another place than was reached
-    [[nodiscard]] bool change(delivery_options const& delivery, std::uint64_t told) {
+    [[nodiscard]] bool change(delivery_options const& delivery, std::uint64_t told,
+                              std::array<std::uint64_t, 2> filtered) {
+        if (!is_latest() && delivery_.keys && !pass_unwanted(filtered[0])) return false;
+        taken_upto_ = std::min(taken_upto_, reached());
+        bool const was_latest = is_latest();
         bool const leaves_latest = is_latest() && delivery.mode == delivery_mode::every;
-        if (leaves_latest || delivery.interval.count() == 0) look(source_->last());
-        delivery_ = delivery;
+        if (leaves_latest || delivery.interval.count() == 0 ||
+            (is_latest() && (delivery_.keys || delivery.keys)))
+            look(source_->last());
+        auto const had = std::exchange(delivery_, delivery).keys;
         while (!limits_.empty() && limits_.front() <= looked_upto_) limits_.pop_front();
+        if (leaves_latest) {
+            floor_ = looked_upto_ + 1;
+            for (auto& each : due_) each.is_ahead = true;
+        }
+        drop_unwanted();
+        if (had && delivery.keys) show_newest(*had);
         if (is_latest())
             for (auto const& each : std::exchange(due_, {})) add(each);
+        if ((is_latest() && delivery.keys) || (leaves_latest && had))
+            std::stable_sort(due_.begin(), due_.end(),
+                             [](auto const& a, auto const& b) { return a.offset < b.offset; });
+        // Of an event that retention took nobody knows any more whether it was wanted.
+        if (was_latest) counters_.filtered = std::min(counters_.filtered, filtered[1]);
+        else if (!is_latest() && delivery.keys && !pass_unwanted(filtered[1])) return false;
         return is_reached(told);
+    }
+
+    /// Whether an event stands for others that retention took, maybe before they were counted.
+    [[nodiscard]] bool has_uncounted() const {
+        return std::any_of(due_.begin(), due_.end(), [&](auto const& each) {
+            return each.oldest < each.offset && each.oldest < source_->first_kept;
+        });
     }
 
     /// Whether keys were forgotten whose events are not taken yet.
@@ -290,7 +346,7 @@ public:
         auto const furthest = has_rate() ? source_->last() : reached();
         if (is_latest() && offset >= taken_upto_ && offset <= furthest) return true;
         while (reached() != offset)
-            if (due_.empty() ? !look_further() : true) return false;
+            if (!filter_front() && (!due_.empty() || !look_further())) return false;
         return true;
     }
 
@@ -302,8 +358,88 @@ private:
                             [&](auto const& each) { return source_->at(each.offset).key == key; });
     }
 
+    [[nodiscard]] bool wants(due_event const& event) const {
+        auto const& keys = delivery_.keys;
+        return !keys ||
+               std::find(keys->begin(), keys->end(), source_->at(event.offset).key) != keys->end();
+    }
+
+    /// The front is of a key that is not wanted, and is passed.
+    bool filter_front() {
+        if (due_.empty() || wants(due_.front())) return false;
+        counters_.filtered += due_.front().count;
+        due_.pop_front();
+        return true;
+    }
+    void drop_unwanted_front() {
+        while (filter_front()) continue;
+    }
+
+    /// Events that wait outside the log are judged at once, those of the log when they are read.
+    void drop_unwanted() {
+        std::erase_if(due_, [&](auto const& each) {
+            if (wants(each) || (!is_latest() && !each.is_ahead)) return false;
+            counters_.filtered += each.count;
+            return true;
+        });
+    }
+
+    [[nodiscard]] iterator log_begin() {
+        return std::find_if(due_.begin(), due_.end(),
+                            [](auto const& each) { return !each.is_ahead; });
+    }
+
+    /// A reader of every event has passed so many unwanted ones.
+    [[nodiscard]] bool pass_unwanted(std::uint64_t filtered) {
+        while (counters_.filtered < filtered) {
+            auto const next = log_begin();
+            if (next == due_.end()) {
+                if (!look_further()) return false;
+                continue;
+            }
+            if (wants(*next)) return false;
+            ++counters_.filtered;
+            due_.erase(next);
+        }
+        return counters_.filtered == filtered;
+    }
+
+    /// The newest event of each wanted key that is not among `had`, but for those that come anyway.
+    void show_newest(std::vector<std::string> const& had) {
+        for (auto const offset : source_->newest_of_each()) {
+            auto const& key = source_->at(offset).key;
+            if (offset > looked_upto_ || !wants({offset}) ||
+                std::find(had.begin(), had.end(), key) != had.end())
+                continue;
+            auto const next = log_begin();
+            if (std::any_of(due_.begin(), due_.end(),
+                            [&](auto const& each) { return each.offset == offset; }))
+                continue;
+            due_.insert(next, {offset, 0, offset, true});
+            taken_upto_ = std::min(taken_upto_, offset - 1);
+        }
+    }
+
+    /// What was not sent comes before all else, with what was passed since.
+    void give_back_to_log(due_event unsent) {
+        if (unsent.offset < floor_) unsent.is_ahead = true;
+        if (!unsent.is_ahead && delivery_.keys) {
+            auto next = due_.empty() ? looked_upto_ : due_.front().offset - 1;
+            for (; next > unsent.offset; --next) {
+                due_.push_front({next, 1, next});
+                --counters_.filtered;
+            }
+        }
+        due_.push_front(unsent);
+    }
+
     /// Puts an event at the end, in place of an older one of its key.
     void add(due_event newer) {
+        newer.is_ahead = newer.is_ahead && !is_latest();
+        if (is_latest() && !wants(newer)) {
+            counters_.filtered += newer.count;
+            return;
+        }
         if (is_latest())
             if (auto const older = find(source_->at(newer.offset).key); older != due_.end()) {
                 newer.count += older->count;
@@ -320,7 +456,7 @@ private:
     /// Looks as far as the next tick allowed, or as far as there is anything if retention takes
     /// away what was to wait.
     bool look_further() {
-        if (is_latest() && looked_upto_ + 1 < source_->first_kept)
+        if (is_latest() && (delivery_.keys || looked_upto_ + 1 < source_->first_kept))
             for (auto const limit : {read_upto_, source_->last()})
                 limits_.insert(std::upper_bound(limits_.begin(), limits_.end(), limit), limit);
         auto upto = looked_upto_;
@@ -337,7 +473,8 @@ private:
     [[nodiscard]] iterator find_next(std::uint64_t offset, std::uint32_t count) {
         for (auto each = due_.begin(); each != due_.end(); ++each) {
             if (each->offset == offset && may_stand_for(*each, count)) return each;
-            if (!waits_for_newer(*each)) break;
+            bool const is_passed = !is_latest() && !wants(*each);
+            if (!is_passed && !waits_for_newer(*each)) break;
         }
         return due_.end();
     }
@@ -383,7 +520,7 @@ private:
 
     bool add_snapshot_after(std::uint64_t after) {
         for (auto const offset : source_->snapshot())
-            if (offset > after) due_.push_back({offset, 0, offset});
+            if (offset > after) due_.push_back({offset, 0, offset, true});
         return !due_.empty();
     }
 
@@ -402,6 +539,7 @@ private:
     std::uint64_t read_upto_ = 0; ///< the last event when the session began to read
     std::uint64_t read_kept_ = 1; ///< what was kept then
     std::uint64_t first_live_ = 1;
+    std::uint64_t floor_ = 0;      ///< what is given back of before it is not of the log any more
     std::uint64_t taken_upto_ = 0; ///< the last event that was taken, or the place of the start
     delivery_counters counters_;
 };
