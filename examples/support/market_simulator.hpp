@@ -48,7 +48,7 @@ private:
     std::chrono::microseconds now_{};
 };
 
-namespace detail {
+namespace inner {
 
 inline constexpr double calm_step = 0.6e-4;     // relative, of one quote: 0.6 basis points
 inline constexpr double calm_spread = 1.2e-4;   // relative: 1.2 basis points
@@ -61,7 +61,7 @@ inline std::chrono::microseconds seconds(double value) {
     return std::chrono::microseconds{static_cast<std::int64_t>(value * 1e6)};
 }
 
-} // namespace detail
+} // namespace inner
 
 inline market_simulator::market_simulator(std::uint64_t seed)
     : instruments_{{"AUDUSD", 0.6540, 1e-5, 5}, {"EURCHF", 0.9412, 1e-5, 3},
@@ -76,16 +76,16 @@ inline market_simulator::market_simulator(std::uint64_t seed)
 
 inline std::optional<timed_quote> market_simulator::operator()() {
     double const waited = -std::log(1 - uniform()) / quotes_per_second_;
-    now_ += detail::seconds(waited);
+    now_ += inner::seconds(waited);
     auto& chosen = choose();
-    if (uniform() < detail::news_per_second * waited)
+    if (uniform() < inner::news_per_second * waited)
         chosen.news_end =
-            now_ + detail::seconds(-std::log(1 - uniform()) * detail::news_seconds_mean);
+            now_ + inner::seconds(-std::log(1 - uniform()) * inner::news_seconds_mean);
 
-    double const factor = now_ < chosen.news_end ? detail::news_factor : 1;
-    chosen.log_move += detail::calm_step * factor * normal() - detail::pull * chosen.log_move;
+    double const factor = now_ < chosen.news_end ? inner::news_factor : 1;
+    chosen.log_move += inner::calm_step * factor * normal() - inner::pull * chosen.log_move;
     double const mid = chosen.price * std::exp(chosen.log_move);
-    double const half_spread = mid * detail::calm_spread * factor * (0.8 + 0.4 * uniform()) / 2;
+    double const half_spread = mid * inner::calm_spread * factor * (0.8 + 0.4 * uniform()) / 2;
 
     timed_quote next{now_, {chosen.symbol, 0, 0, 0}};
     next.what.bid = std::round((mid - half_spread) / chosen.tick) * chosen.tick;

@@ -68,7 +68,7 @@ private:
     std::vector<reading> readings_; // oldest first
 };
 
-namespace detail {
+namespace inner {
 
 // Places in reading::totals and the names of what they become.
 enum total : std::size_t { switches, received, sent, loopback, disk_read, disk_written };
@@ -86,7 +86,7 @@ inline bool is_real_disk(std::string const& name) {
                         [&](std::string_view prefix) { return name.starts_with(prefix); });
 }
 
-} // namespace detail
+} // namespace inner
 
 inline std::optional<std::vector<metric>> proc_telemetry::read(double seconds) {
     reading now;
@@ -113,7 +113,7 @@ inline bool proc_telemetry::read_stat(reading& into) const {
         std::istringstream fields{line};
         std::string name;
         fields >> name;
-        if (name == "ctxt") fields >> into.totals[detail::switches];
+        if (name == "ctxt") fields >> into.totals[inner::switches];
         if (!name.starts_with("cpu")) continue;
         core_time core;
         double ticks = 0;
@@ -144,10 +144,10 @@ inline void proc_telemetry::read_network(reading& into) const {
         fields >> bytes_out;
         // What is sent over the loopback is received there too.
         if (name == "lo") {
-            into.totals[detail::loopback] += bytes_out;
+            into.totals[inner::loopback] += bytes_out;
         } else {
-            into.totals[detail::received] += bytes_in;
-            into.totals[detail::sent] += bytes_out;
+            into.totals[inner::received] += bytes_in;
+            into.totals[inner::sent] += bytes_out;
         }
     }
 }
@@ -163,11 +163,11 @@ inline void proc_telemetry::read_disks(reading& into) const {
         fields >> other >> other >> name >> other >> other >> read >> other >> other >> other >>
             written;
         std::error_code ec;
-        if (!fields || !detail::is_real_disk(name) ||
+        if (!fields || !inner::is_real_disk(name) ||
             !std::filesystem::exists(sys_ / "block" / name, ec))
             continue;
-        into.totals[detail::disk_read] += read * detail::sector_bytes;
-        into.totals[detail::disk_written] += written * detail::sector_bytes;
+        into.totals[inner::disk_read] += read * inner::sector_bytes;
+        into.totals[inner::disk_written] += written * inner::sector_bytes;
     }
 }
 
@@ -180,10 +180,10 @@ inline void proc_telemetry::append_rates(reading const& before, reading const& n
         metrics.push_back({std::move(name), all > 0 ? std::clamp(busy / all, 0.0, 1.0) * 100 : 0});
     }
     double const seconds = now.seconds - before.seconds;
-    for (std::size_t i = 0; i < detail::total_names.size() && seconds > 0; ++i) {
+    for (std::size_t i = 0; i < inner::total_names.size() && seconds > 0; ++i) {
         // A device that went away takes its counters with it.
         double const grown = std::max(0.0, now.totals[i] - before.totals[i]);
-        metrics.push_back({std::string{detail::total_names[i]}, grown / seconds});
+        metrics.push_back({std::string{inner::total_names[i]}, grown / seconds});
     }
 }
 

@@ -56,7 +56,7 @@ private:
     bool is_endless_ = false;
 };
 
-namespace detail {
+namespace inner {
 
 /// `eurusd_quotes.csv` holds quotes of EURUSD.
 inline std::string symbol_of(std::filesystem::path const& file) {
@@ -66,7 +66,7 @@ inline std::string symbol_of(std::filesystem::path const& file) {
     return name;
 }
 
-} // namespace detail
+} // namespace inner
 
 inline std::optional<timed_quote> parse_quote_line(std::string_view line) {
     calendar_time at;
@@ -93,7 +93,7 @@ inline quote_replay quote_replay::open(std::filesystem::path const& file, bool i
                                  std::strerror(errno)};
     if (std::filesystem::is_directory(file))
         throw std::runtime_error{"the replay file " + file.string() + " is a directory"};
-    return read(in, file.string(), detail::symbol_of(file), is_endless);
+    return read(in, file.string(), inner::symbol_of(file), is_endless);
 }
 
 inline quote_replay quote_replay::read(std::istream& in, std::string_view name, std::string symbol,
