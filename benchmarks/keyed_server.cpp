@@ -48,14 +48,17 @@ public:
         wait();
     }
 
-    void stop() { timer_.cancel(); }
+    void stop() {
+        has_stopped_ = true;
+        timer_.cancel();
+    }
 
 private:
     void wait() {
         due_ += std::chrono::milliseconds{1};
         timer_.expires_at(due_);
         timer_.async_wait([this](std::error_code ec) {
-            if (!ec && publish_due()) wait();
+            if (!ec && !has_stopped_ && publish_due()) wait();
         });
     }
 
@@ -90,6 +93,7 @@ private:
     std::chrono::steady_clock::time_point due_;
     std::uint64_t published_ = 0;
     std::uint64_t state_ = 1;
+    bool has_stopped_ = false;
 };
 
 } // namespace
