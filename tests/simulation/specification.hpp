@@ -179,6 +179,11 @@ public:
             result.is_recovered = !result.missed;
         }
         first_live_ = looked_upto_ + 1;
+        read_for_sure_ = looked_upto_;
+        if (is_latest() && source_->first_kept > read_for_sure_ + 1) {
+            estimated_upto_ = last;
+            is_filtered_estimated_ = delivery_.keys.has_value();
+        }
         drop_unwanted();
         taken_upto_ = due_.empty() ? looked_upto_ : due_.front().offset - 1;
         if (is_latest() && has_rate()) limits_.push_back(last);
@@ -208,6 +213,7 @@ public:
     void begin_read(bool is_alone) {
         read_upto_ = source_->last();
         read_kept_ = source_->first_kept;
+        note_lost_counts();
         if (has_rate() || !is_alone) return;
         look(read_upto_);
         limits_.clear();
@@ -215,6 +221,7 @@ public:
 
     /// Takes the front, which must be that event and stand for so many; false if it is another.
     [[nodiscard]] bool take(std::uint64_t offset, std::uint32_t count, due_event& taken) {
+        note_lost_counts();
         auto which = find_next(offset, count);
         if (which == due_.end()) {
             auto const before = *this;
@@ -233,7 +240,12 @@ public:
         taken = *which;
         due_.erase(which);
         taken_upto_ = offset;
+        read_for_sure_ = std::max(read_for_sure_, offset);
         if (taken.count == 0) return true;
+        if (is_estimated(taken)) {
+            owed_ += std::int64_t{taken.count} - std::int64_t{count};
+            taken.count = count;
+        }
         ++counters_.delivered;
         counters_.conflated += taken.count - 1;
         return true;
@@ -247,13 +259,17 @@ public:
             counters_.conflated -= unsent.count - 1;
         }
         taken_upto_ = std::min(taken_upto_, unsent.offset - 1);
+        allow_what_retention_takes();
         if (is_latest())
             if (auto const newer = find(source_->at(unsent.offset).key); newer != due_.end()) {
                 newer->count += unsent.count;
                 newer->oldest = std::min(newer->oldest, unsent.oldest);
                 return;
             }
-        if (!is_latest()) return give_back_to_log(unsent);
+        if (!is_latest()) {
+            read_for_sure_ = std::min(read_for_sure_, unsent.offset - 1);
+            return give_back_to_log(unsent);
+        }
         auto const after = std::find_if(due_.begin(), due_.end(), [&](auto const& each) {
             return each.offset > unsent.offset;
         });
@@ -268,6 +284,7 @@ public:
             if (!filter_front() && !look_further()) return false;
         if (missed.last + 1 < read_kept_ || missed.last >= source_->first_kept) return false;
         look(missed.last);
+        read_for_sure_ = std::max(read_for_sure_, missed.last);
         while (!due_.empty() && due_.front().offset <= missed.last) drop(due_.begin());
         return true;
     }
@@ -283,12 +300,14 @@ public:
                               std::array<std::uint64_t, 2> filtered) {
         if (!is_latest() && delivery_.keys && !pass_unwanted(filtered[0])) return false;
         taken_upto_ = std::min(taken_upto_, reached());
+        note_lost_counts();
         bool const was_latest = is_latest();
         bool const leaves_latest = is_latest() && delivery.mode == delivery_mode::every;
         if (leaves_latest || delivery.interval.count() == 0 ||
             (is_latest() && (delivery_.keys || delivery.keys)))
             look(source_->last());
         auto const had = std::exchange(delivery_, delivery).keys;
+        if (had && was_latest) read_for_sure_ = looked_upto_;
         while (!limits_.empty() && limits_.front() <= looked_upto_) limits_.pop_front();
         if (leaves_latest) {
             floor_ = looked_upto_ + 1;
@@ -302,23 +321,40 @@ public:
             std::stable_sort(due_.begin(), due_.end(),
                              [](auto const& a, auto const& b) { return a.offset < b.offset; });
         // Of an event that retention took nobody knows any more whether it was wanted.
-        if (was_latest) counters_.filtered = std::min(counters_.filtered, filtered[1]);
-        else if (!is_latest() && delivery.keys && !pass_unwanted(filtered[1])) return false;
+        if (was_latest && filtered[1] < counters_.filtered) {
+            if (is_filtered_estimated_)
+                owed_ += static_cast<std::int64_t>(counters_.filtered - filtered[1]);
+            counters_.filtered = filtered[1];
+        }
+        if (!was_latest && !is_latest() && delivery.keys && !pass_unwanted(filtered[1]))
+            return false;
         return is_reached(told);
     }
 
-    /// Whether an event stands for others that retention took, maybe before they were counted.
-    [[nodiscard]] bool has_uncounted() const {
+    /// Whether an event stands for others that retention took, maybe before they were counted, or
+    /// will once the newest of each key are read.
+    [[nodiscard]] bool has_uncounted(delivery_mode next) const {
+        bool const is_counted = is_latest() && delivery_.keys;
+        bool const is_passed = !is_counted && source_->first_kept > read_for_sure_ + 1;
+        if (is_filtered_estimated_ || (is_passed && next == delivery_mode::latest)) return true;
         return std::any_of(due_.begin(), due_.end(), [&](auto const& each) {
-            return each.oldest < each.offset && each.oldest < source_->first_kept;
+            return is_estimated(each) ||
+                   (each.oldest < each.offset && each.oldest < source_->first_kept);
         });
     }
+
+    /// By how much the counts that were told are less than the events that they stand for. Once
+    /// nothing is left, it is 0, because estimates are exact in sum; or if the range began where
+    /// retention had passed, and with keys, it is what other keys were counted too many.
+    [[nodiscard]] std::int64_t owed() const { return owed_; }
+    [[nodiscard]] bool is_filtered_estimated() const { return is_filtered_estimated_; }
 
     /// Whether keys were forgotten whose events are not taken yet.
     [[nodiscard]] bool may_miss_forgotten() const { return source_->evicted() > taken_upto_; }
 
     void give_credit(std::uint32_t flushes) {
         if (delivery_.credit) *delivery_.credit += flushes;
+        allow_what_retention_takes();
     }
 
     /// A flush begins; false if the client has no credit for it.
@@ -453,12 +489,22 @@ private:
         for (; looked_upto_ < upto; ++looked_upto_) add({looked_upto_ + 1, 1, looked_upto_ + 1});
     }
 
+    /// If retention has passed what waits for a tick, a subscriber that is looked after meanwhile
+    /// may take over all there is at this moment.
+    void allow_what_retention_takes() {
+        if (is_latest() && has_rate() && looked_upto_ + 1 < source_->first_kept)
+            allow(source_->last());
+    }
+
+    void allow(std::uint64_t limit) {
+        limits_.insert(std::upper_bound(limits_.begin(), limits_.end(), limit), limit);
+    }
+
     /// Looks as far as the next tick allowed, or as far as there is anything if retention takes
     /// away what was to wait.
     bool look_further() {
         if (is_latest() && (delivery_.keys || looked_upto_ + 1 < source_->first_kept))
-            for (auto const limit : {read_upto_, source_->last()})
-                limits_.insert(std::upper_bound(limits_.begin(), limits_.end(), limit), limit);
+            for (auto const limit : {read_upto_, source_->last()}) allow(limit);
         auto upto = looked_upto_;
         while (upto == looked_upto_ && !limits_.empty()) {
             upto = std::max(upto, limits_.front());
@@ -486,11 +532,36 @@ private:
                !source_->is_indexed(old.offset) && source_->has_newer(old.offset);
     }
 
-    /// Of events that retention took before anybody counted them the number may be missing.
+    /// Retention has passed events that the subscriber has perhaps not read. How many of each key
+    /// they were is then an estimate, for all events that it reads with them. (Whether it has read
+    /// them in time, while a write lasted, is its own affair: tests/channel/latest.cpp holds that.
+    /// And keys that are chosen have counts of their own.)
+    void note_lost_counts() {
+        if (is_latest() && !delivery_.keys && source_->first_kept > read_for_sure_ + 1)
+            estimated_upto_ = source_->last();
+    }
+
+    [[nodiscard]] bool is_estimated(due_event const& event) const {
+        return event.count > 0 && event.oldest <= estimated_upto_;
+    }
+
+    /// Estimates may share out nothing but what is pending, of which each event stands for itself
+    /// at least.
+    [[nodiscard]] bool may_be_estimate(due_event const& event, std::uint32_t count) const {
+        auto to_share = owed_ + std::int64_t{event.count};
+        for (auto const& each : due_)
+            if (each.offset != event.offset && each.count > 0) to_share += each.count - 1;
+        to_share += static_cast<std::int64_t>(source_->last() - looked_upto_);
+        if (is_filtered_estimated_) to_share += static_cast<std::int64_t>(counters_.filtered);
+        return count >= 1 && count <= to_share;
+    }
+
     [[nodiscard]] bool may_stand_for(due_event const& event, std::uint32_t count) const {
         auto const expected = std::max(event.count, std::uint32_t{1});
         // Events of a forgotten key are lost in the one count and may be found in the other.
         if (source_->evicted() > 0) return true;
+        if (is_estimated(event)) return may_be_estimate(event, count);
+        // Of events that retention took before anybody counted them the number may be missing.
         if (event.count > 0 && event.oldest < source_->first_kept) return count <= expected;
         return count == expected;
     }
@@ -541,6 +612,11 @@ private:
     std::uint64_t first_live_ = 1;
     std::uint64_t floor_ = 0;      ///< what is given back of before it is not of the log any more
     std::uint64_t taken_upto_ = 0; ///< the last event that was taken, or the place of the start
+    std::uint64_t read_for_sure_ = 0; ///< the last event that the subscriber must have looked at
+    std::uint64_t estimated_upto_ =
+        0; ///< events from before it may stand for an estimate of others
+    std::int64_t owed_ = 0;
+    bool is_filtered_estimated_ = false;
     delivery_counters counters_;
 };
 
