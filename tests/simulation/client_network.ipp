@@ -285,8 +285,10 @@ inline void client::obey_plainly(command const& from) {
         return;
     }
     case command::kind::unsubscribe:
-        world_.judge->check(known->queue.is_reached(subscription->reached().offset),
-                            [] { return "a subscription ends at a wrong place"; });
+        world_.judge->check(known->queue.is_reached(subscription->reached().offset), [&] {
+            return "a subscription ends at a wrong place, " +
+                   std::to_string(subscription->reached().offset) + '\n' + describe_subscriptions();
+        });
         cursors.remove(*subscription);
         seen_[from.channel] = {known->queue.source().epoch, known->queue.reached()};
         subscriptions_.erase(subscriptions_.begin() + (known - subscriptions_.data()));

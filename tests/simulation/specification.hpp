@@ -381,6 +381,12 @@ public:
     [[nodiscard]] bool is_reached(std::uint64_t offset) {
         auto const furthest = has_rate() ? source_->last() : reached();
         if (is_latest() && offset >= taken_upto_ && offset <= furthest) return true;
+        // Or among events that wait for newer ones while later ones were taken.
+        if (is_latest() && offset >= reached() && offset <= furthest &&
+            std::all_of(due_.begin(), due_.end(), [&](auto const& each) {
+                return each.offset > offset || waits_for_newer(each);
+            }))
+            return true;
         while (reached() != offset)
             if (!filter_front() && (!due_.empty() || !look_further())) return false;
         return true;
