@@ -388,7 +388,8 @@ public:
             }))
             return true;
         while (reached() != offset)
-            if (!filter_front() && (!due_.empty() || !look_further())) return false;
+            if (!filter_front() && ((!is_latest() && !due_.empty()) || !look_further()))
+                return false;
         return true;
     }
 
