@@ -320,7 +320,11 @@ TEST_CASE(
         CHECK(has(event.data, "\"data\":" + std::to_string(i) + '}'));
     }
     client.close();
-    CHECK_THROWS_AS(client.next(asio::use_future).get(), std::system_error);
+    // The exception is looked at once the other thread is gone: what libstdc++ counts its
+    // references with is invisible to the thread sanitizer.
+    auto ended = client.next(asio::use_future);
+    ended.wait();
     served.stop();
     runner.join();
+    CHECK_THROWS_AS(ended.get(), std::system_error);
 }

@@ -620,13 +620,16 @@ TEST_CASE("client/websocket: talks with futures from another thread") {
     auto const message = on_executor([&] { return client->read(asio::use_future); }).get();
     CHECK(message.payload == "future");
     on_executor([&] { return client->close(1000, {}, asio::use_future); }).get();
-    CHECK_THROWS_AS(on_executor([&] { return client->read(asio::use_future); }).get(),
-                    std::system_error);
+    // The exception is looked at once the other thread is gone: what libstdc++ counts its
+    // references with is invisible to the thread sanitizer.
+    auto ended = on_executor([&] { return client->read(asio::use_future); });
+    ended.wait();
     asio::post(io, [&] {
         client.reset();
         io.stop();
     });
     thread.join();
+    CHECK_THROWS_AS(ended.get(), std::system_error);
 }
 
 #ifdef ASIO_HAS_CO_AWAIT
