@@ -89,18 +89,13 @@ private:
         auto const size = static_cast<std::size_t>(received);
         counts_.bytes += size;
         from.reader.take({buffer_.data(), rest.size() + size}, counts_);
-        if (from.reader.has_ping()) answer_ping(from);
+        if (from.reader.has_ping()) {
+            send_pong(from.socket.get());
+            from.reader.forget_ping();
+        }
         if (from.reader.is() == feed_reader::state::closed) return close(from);
         if (was == feed_reader::state::upgrading && from.reader.is() == feed_reader::state::open)
             ++open_count_;
-    }
-
-    /// A pong without payload, masked with zeros (RFC 6455 §5.5.3).
-    static void answer_ping(client& from) {
-        constexpr std::string_view pong{"\x8A\x80\0\0\0\0", 6};
-        [[maybe_unused]] auto const sent =
-            ::send(from.socket.get(), pong.data(), pong.size(), MSG_NOSIGNAL);
-        from.reader.forget_ping();
     }
 
     void close(client& which) {

@@ -186,16 +186,11 @@ private:
         from.stream.take({buffer_.data(), rest.size() + size}, [&](std::string_view message, bool) {
             from.take(message, counts_, options_.channels_each == 0);
         });
-        if (from.stream.has_ping()) answer_ping(from);
+        if (from.stream.has_ping()) {
+            send_pong(from.socket.get());
+            from.stream.forget_ping();
+        }
         if (from.stream.is() == message_stream::state::closed) close(from);
-    }
-
-    /// A pong without payload, masked with zeros (RFC 6455 §5.5.3).
-    static void answer_ping(watcher& from) {
-        constexpr std::string_view pong{"\x8A\x80\0\0\0\0", 6};
-        [[maybe_unused]] auto const sent =
-            ::send(from.socket.get(), pong.data(), pong.size(), MSG_NOSIGNAL);
-        from.stream.forget_ping();
     }
 
     void close(watcher& which) {
