@@ -2,6 +2,8 @@
 
 #include <livetape/channel/hub.hpp>
 #include <livetape/channel/pattern_index.hpp>
+#include <livetape/channel/subscriber.hpp>
+#include <livetape/transport/encodings.hpp>
 
 #include <benchmark/benchmark.h>
 
@@ -101,6 +103,43 @@ void channel_footprint(benchmark::State& state) {
     state.counters["sizeof"] = sizeof(channel);
 }
 BENCHMARK(channel_footprint)->Arg(0)->Arg(1)->Iterations(1)->Unit(benchmark::kMillisecond);
+
+/// Heap bytes of a quiet channel with one subscription, of 100,000 in a hub, each client having 100
+/// of them: before the first event, and after one without a key (1) or with one (2) that was read.
+void channel_footprint_subscribed(benchmark::State& state) {
+    constexpr int channel_count = 100'000;
+    constexpr int channels_per_client = 100;
+    std::string const payload(64, '1');
+    for (auto _ : state) {
+        auto const before = mallinfo2().uordblks;
+        auto const all = std::make_unique<hub>();
+        auto const wakes = std::make_unique<dispatcher>([](void*) noexcept {}, nullptr);
+        std::vector<std::unique_ptr<subscriber>> clients;
+        for (int i = 0; i < channel_count; ++i) {
+            if (i % channels_per_client == 0)
+                clients.push_back(std::make_unique<subscriber>(*wakes));
+            opened_cursor opened;
+            clients.back()->add(all->try_open("sensors." + std::to_string(i)),
+                                encoding_of<websocket_json_encoder>, {}, opened);
+        }
+        for (int i = 0; i < channel_count && state.range(0) > 0; ++i)
+            all->publish("sensors." + std::to_string(i), payload,
+                         {.key = state.range(0) == 1 ? "" : "AAPL"});
+        wakes->run(clients.size(), clock::now());
+        write_batch batch;
+        subscriber::missed_events missed;
+        for (auto const& client : clients)
+            while (client->take(batch, missed) != subscriber::taken::nothing)
+                batch.settle(batch.bytes());
+        state.counters["bytes"] =
+            static_cast<double>(mallinfo2().uordblks - before) / channel_count;
+    }
+    state.counters["sizeof"] = sizeof(channel) + sizeof(channel_feed) + sizeof(subscription);
+}
+BENCHMARK(channel_footprint_subscribed)
+    ->DenseRange(0, 2)
+    ->Iterations(1)
+    ->Unit(benchmark::kMillisecond);
 
 void channel_find(benchmark::State& state) {
     static hub all;
