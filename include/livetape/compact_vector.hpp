@@ -1,0 +1,107 @@
+#pragma once
+
+#include <livetape/config.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <utility>
+
+namespace livetape {
+
+/// A vector of few elements in two words, the first of which needs no memory of its own.
+///
+/// Elements move when it grows. It holds fewer than 2³² of them.
+/// Thread safety: distinct objects safe; shared objects unsafe.
+template <class T>
+class compact_vector {
+public:
+    compact_vector() noexcept {}
+    compact_vector(compact_vector const&) = delete;
+    compact_vector& operator=(compact_vector const&) = delete;
+    ~compact_vector() { clear(); }
+
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+    [[nodiscard]] T* begin() noexcept { return capacity_ == 1 ? &one_ : many_; }
+    [[nodiscard]] T* end() noexcept { return begin() + size_; }
+    [[nodiscard]] T const* begin() const noexcept { return capacity_ == 1 ? &one_ : many_; }
+    [[nodiscard]] T const* end() const noexcept { return begin() + size_; }
+
+    [[nodiscard]] T& operator[](std::size_t index) noexcept { return begin()[index]; }
+    [[nodiscard]] T const& operator[](std::size_t index) const noexcept { return begin()[index]; }
+
+    /// Precondition of these: it is not empty.
+    [[nodiscard]] T& front() noexcept { return *begin(); }
+    [[nodiscard]] T const& front() const noexcept { return *begin(); }
+    [[nodiscard]] T& back() noexcept { return end()[-1]; }
+    [[nodiscard]] T const& back() const noexcept { return end()[-1]; }
+
+    /// O(1) amortised.
+    T& push_back(T element) {
+        if (size_ == capacity_) grow();
+        return *new (end_of(size_++)) T{std::move(element)};
+    }
+
+    void pop_back() noexcept {
+        LIVETAPE_ASSERT(size_ > 0);
+        --size_;
+        end()->~T();
+    }
+
+    /// Takes out the first `count` elements. O(size).
+    void erase_front(std::size_t count) noexcept {
+        if (count == 0) return;
+        auto* const all = begin();
+        for (std::size_t i = count; i < size_; ++i) all[i - count] = std::move(all[i]);
+        while (count-- > 0) pop_back();
+    }
+
+    /// Takes out the first element that equals `value`, if there is one; the last one takes its
+    /// place. O(size).
+    template <class U>
+    void erase_unordered(U const& value) noexcept {
+        for (auto& each : *this) {
+            if (!(each == value)) continue;
+            if (&each != &back()) each = std::move(back());
+            return pop_back();
+        }
+    }
+
+    /// Takes out all elements and gives back their memory.
+    void clear() noexcept {
+        while (size_ > 0) pop_back();
+        if (capacity_ > 1) ::operator delete(many_);
+        capacity_ = 1;
+    }
+
+private:
+    [[nodiscard]] void* end_of(std::size_t size) noexcept {
+        return capacity_ == 1 ? static_cast<void*>(&one_) : many_ + size;
+    }
+
+    void grow() {
+        auto const wider = capacity_ == 1 ? 4 : capacity_ * 2;
+        auto* const moved = static_cast<T*>(::operator new(wider * sizeof(T)));
+        auto* const all = begin();
+        for (std::uint32_t i = 0; i < size_; ++i) {
+            new (moved + i) T{std::move(all[i])};
+            all[i].~T();
+        }
+        if (capacity_ > 1) ::operator delete(many_);
+        many_ = moved;
+        capacity_ = wider;
+    }
+
+    static_assert(alignof(T) <= alignof(void*));
+
+    union {
+        T one_; // if the capacity is 1
+        T* many_;
+    };
+    std::uint32_t size_ = 0;
+    std::uint32_t capacity_ = 1;
+};
+
+} // namespace livetape
