@@ -47,8 +47,7 @@ struct swelling_encoder {
 
 segment_ref make_segment(std::uint64_t first_offset, std::uint32_t events_max,
                          std::size_t bytes_max) {
-    return segment_ref{new segment{std::make_shared<log_identity const>(log_identity{"test", 7}),
-                                   first_offset, events_max, bytes_max}};
+    return segment::make(log_identity::make("test", 7), first_offset, events_max, bytes_max);
 }
 
 void append(segment& to, std::uint64_t offset, std::string_view payload) {
@@ -148,7 +147,9 @@ TEST_CASE(
 }
 
 TEST_CASE("channel/segment: fits whole events into a number of bytes, at least one") {
-    encoded_area area{encoding_of<plain_encoder>, 5, 4, 100, nullptr};
+    std::unique_ptr<encoded_area, void (*)(encoded_area*) noexcept> const made{
+        encoded_area::make(encoding_of<plain_encoder>, 5, 4, 100, nullptr), encoded_area::destroy};
+    auto& area = *made;
     for (auto const text : {"aaa", "bb", "", "cccc"}) REQUIRE(area.append(text));
     CHECK_FALSE(area.append("d"));
     CHECK(area.end_index() == 9);

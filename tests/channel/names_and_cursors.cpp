@@ -31,7 +31,7 @@ time_point virtual_now{};
 time_point read_virtual_now() { return virtual_now; }
 
 std::shared_ptr<channel> make_channel(channel_options const& options) {
-    auto identity = std::make_shared<log_identity const>(log_identity{"test", 7});
+    auto identity = log_identity::make("test", 7);
     return std::make_shared<channel>(identity, options, read_virtual_now);
 }
 

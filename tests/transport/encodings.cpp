@@ -170,8 +170,8 @@ TEST_CASE("transport/encodings: an element of a list is the envelope after a com
 
 TEST_CASE("transport/encodings: a wrong estimate of size costs memory, not bytes") {
     // Control characters grow sixfold in JSON, line ends sevenfold in SSE: far over the estimate.
-    auto const identity = std::make_shared<log_identity const>(log_identity{"ticks", 33});
-    segment_ref const holder{new segment{identity, 1, 64, 64 * 40}};
+    auto const identity = log_identity::make("ticks", 33);
+    segment_ref const holder = segment::make(identity, 1, 64, 64 * 40);
     std::string expected_frames, expected_blocks;
     std::string const payload(30, '\n');
     for (std::uint64_t offset = 1; offset <= 64; ++offset) {

@@ -11,6 +11,8 @@
 #include <livetape/channel/publish_options.hpp>
 #include <livetape/channel/publish_window.hpp>
 #include <livetape/channel/signal.hpp>
+#include <livetape/compact_vector.hpp>
+#include <livetape/short_lock.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -18,7 +20,6 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -129,22 +130,20 @@ private:
 /// Thread safety: every member function is safe from any thread; each takes one short lock.
 class channel : public std::enable_shared_from_this<channel> {
 public:
-    channel(std::shared_ptr<log_identity const> identity,
-            std::shared_ptr<channel_settings const> settings)
+    channel(log_identity_ref identity, std::shared_ptr<channel_settings const> settings)
         : settings_{std::move(settings)}, log_{std::move(identity), options()} {
         set_publish_interval(options().publish_interval);
     }
 
-    channel(std::shared_ptr<log_identity const> identity, channel_options const& options,
-            time_source now)
+    channel(log_identity_ref identity, channel_options const& options, time_source now)
         : channel{std::move(identity), std::make_shared<channel_settings const>(
                                            channel_settings{options, now, nullptr})} {}
 
     channel(channel const&) = delete;
     channel& operator=(channel const&) = delete;
 
-    [[nodiscard]] std::string_view name() const noexcept { return log_.identity().name; }
-    [[nodiscard]] std::uint64_t epoch() const noexcept { return log_.identity().epoch; }
+    [[nodiscard]] std::string_view name() const noexcept { return log_.identity().name(); }
+    [[nodiscard]] std::uint64_t epoch() const noexcept { return log_.identity().epoch(); }
     [[nodiscard]] channel_options const& options() const noexcept { return settings_->options; }
 
     /// The offset of the newest event, 0 before the first. Lock-free.
@@ -173,13 +172,13 @@ public:
     void set_publish_interval(std::chrono::nanoseconds interval);
 
     [[nodiscard]] std::chrono::nanoseconds publish_interval() const {
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         return timed_ ? timed_->interval : std::chrono::nanoseconds{0};
     }
 
     /// Publishes what has been collected without waiting for the time.
     void flush_collected() {
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         append_collected();
     }
 
@@ -195,7 +194,7 @@ public:
 
     /// The events after `offset` (the last one seen) that are still kept, oldest first.
     [[nodiscard]] event_range read(std::uint64_t offset, read_options options = {1000}) const {
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         if (offset >= log_.next_offset() - 1 || options.events_max == 0) return {};
         auto const first = std::max(offset + 1, log_.first_offset());
         auto const end =
@@ -208,14 +207,14 @@ public:
 
     /// The oldest offset that is still kept; `last_offset() + 1` if nothing is.
     [[nodiscard]] std::uint64_t first_offset() const {
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         return log_.first_offset();
     }
 
     /// Drops events and ids of publishes over their age limits; publishing does not, so a quiet
     /// channel needs it. The hub's `advance` does it.
     void expire(time_point now) {
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         drop_aged(now);
     }
 
@@ -228,7 +227,7 @@ public:
     /// The segment that holds `offset`; null if retention has passed it, and then `first_kept` is
     /// the oldest offset that can still be had. Precondition: `offset <= last_offset()`.
     [[nodiscard]] segment_ref find(std::uint64_t offset, std::uint64_t& first_kept) const {
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         first_kept = log_.first_offset();
         return offset < first_kept ? segment_ref{} : log_.find(offset);
     }
@@ -256,7 +255,7 @@ public:
 
     /// Looks which keys of a set have events that wait. O(keys).
     watched_events look(key_set& watched) const {
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         return examine(watched);
     }
 
@@ -282,34 +281,42 @@ public:
 
     /// Adds a signal that each publish raises; it must be removed before it is destroyed.
     void add_listener(signal& listener) {
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         listeners_.push_back(&listener);
     }
 
     /// After this returns, no publish raises the signal any more.
     void remove_listener(signal& listener) noexcept {
-        std::lock_guard const lock{mutex_};
-        std::erase(listeners_, &listener);
+        short_lock_guard const lock{lock_};
+        listeners_.erase_unordered(&listener);
+    }
+
+    /// The signal that was added and goes to that queue; null if there is none. O(listeners).
+    [[nodiscard]] signal* find_listener(signal_queue const& queue) const noexcept {
+        short_lock_guard const lock{lock_};
+        for (auto* const each : listeners_)
+            if (&each->queue() == &queue) return each;
+        return nullptr;
     }
 
     /// Memory of the log's events and index in bytes, without encodings.
     [[nodiscard]] std::size_t footprint_bytes() const {
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         return log_.footprint_bytes();
     }
 
     /// Whether sessions hold more of what has left the log than `pinned_bytes_max`. O(1) unless the
     /// channel's memory is over that limit in all.
     [[nodiscard]] bool is_overdrawn() const {
-        auto const living = log_.identity().living_bytes.load(std::memory_order_relaxed);
+        auto const living = log_.identity().living_bytes();
         return living > options().pinned_bytes_max && pinned_bytes() > options().pinned_bytes_max;
     }
 
     /// Memory of the events that have left the log but are still held for somebody, with their
     /// encodings. O(log segments).
     [[nodiscard]] std::size_t pinned_bytes() const {
-        std::lock_guard const lock{mutex_};
-        auto const living = log_.identity().living_bytes.load(std::memory_order_relaxed);
+        short_lock_guard const lock{lock_};
+        auto const living = log_.identity().living_bytes();
         auto const in_log = log_.total_bytes();
         return living > in_log ? living - in_log : 0;
     }
@@ -338,10 +345,10 @@ private:
     void open_at_snapshot(opened_cursor& opened, std::uint64_t after);
 
     std::shared_ptr<channel_settings const> settings_;
-    mutable std::mutex mutex_;
+    mutable short_lock lock_;
     log log_;
     std::unique_ptr<key_index> keys_; // null while the log alone says what it would
-    std::vector<signal*> listeners_;
+    compact_vector<signal*> listeners_;
     segment_ref snapshot_cache_; // shared by all who come before the next publish drops it
     std::atomic<std::uint64_t> last_offset_{0};
     std::shared_ptr<presence> members_;
@@ -351,7 +358,7 @@ private:
 };
 
 inline opened_cursor channel::open_cursor(start_position const& start, delivery_mode mode) {
-    std::lock_guard const lock{mutex_};
+    short_lock_guard const lock{lock_};
     opened_cursor opened;
     opened.next_offset = log_.next_offset();
     if (start.from == start_position::kind::oldest) {
@@ -414,7 +421,7 @@ inline segment_ref channel::snapshot() {
             events.push_back({{},
                               0,
                               entry.offset,
-                              each->key,
+                              each->key(),
                               entry.kept->payload,
                               entry.kept->kind,
                               entry.kept->time});
@@ -427,9 +434,9 @@ inline segment_ref channel::snapshot() {
 
     std::size_t bytes = 0;
     for (auto const& event : events) bytes += event.key.size() + event.payload.size();
-    snapshot_cache_ = segment_ref{new segment{log_.shared_identity(), events.front().offset,
-                                              static_cast<std::uint32_t>(events.size()), bytes,
-                                              segment_role::newest}};
+    snapshot_cache_ =
+        segment::make(log_.shared_identity(), events.front().offset,
+                      static_cast<std::uint32_t>(events.size()), bytes, segment_role::newest);
     for (auto& event : events) {
         event.count = 0; // who begins with a snapshot reads what comes after it
         snapshot_cache_->append(event);

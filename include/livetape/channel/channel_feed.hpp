@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -45,6 +46,8 @@ private:
 /// publishing raises, and the segment that was read last, so that most reads need no lock.
 /// Thread safety: shared objects unsafe; the dispatcher's thread owns it. Only raising is safe.
 class channel_feed : public signal {
+    bool is_held_ = false; // first, in the room that the base class leaves
+
 public:
     channel_feed(std::shared_ptr<channel> source, signal_queue& queue)
         : signal{queue}, source_{std::move(source)} {
@@ -67,20 +70,23 @@ public:
 
     /// See `channel::conflate`; the result is shared with others who ask the same.
     [[nodiscard]] conflated_events conflate(std::uint64_t after, std::uint64_t upto) {
-        if (!cache_) cache_ = std::make_unique<conflated_cache>();
-        if (auto const* const shared = cache_->find(after, upto)) return *shared;
+        auto& cache = chosen().cache;
+        if (!cache) cache = std::make_unique<conflated_cache>();
+        if (auto const* const shared = cache->find(after, upto)) return *shared;
         auto events = source_->conflate(after, upto);
-        cache_->add(events);
+        cache->add(events);
         return events;
     }
 
-    void forget_conflated() noexcept { cache_.reset(); }
-    [[nodiscard]] bool has_conflated() const noexcept { return cache_ != nullptr; }
+    void forget_conflated() noexcept {
+        if (chosen_) chosen_->cache.reset();
+    }
+    [[nodiscard]] bool has_conflated() const noexcept { return chosen_ && chosen_->cache; }
 
     /// A feed whose subscriptions all wait for ticks keeps its signal raised until the next one, so
     /// that publishing wakes nobody meanwhile.
     [[nodiscard]] bool waits_for_tick() const noexcept {
-        return subscriptions.empty() && !groups.empty();
+        return subscriptions.empty() && !groups().empty();
     }
 
     /// Takes the signal out of the queue: lowers it, or keeps it raised until a tick.
@@ -110,21 +116,65 @@ public:
     }
 
     [[nodiscard]] bool is_unused() const noexcept {
-        return subscriptions.empty() && groups.empty();
+        return subscriptions.empty() && groups().empty();
     }
 
-    intrusive_list<subscription> subscriptions;      ///< those that are flushed at once
-    std::vector<std::unique_ptr<rate_group>> groups; ///< the others; none of them is empty
+    /// The groups of those with a rate; none of them is empty.
+    [[nodiscard]] std::span<std::unique_ptr<rate_group> const> groups() const noexcept {
+        if (!chosen_) return {};
+        return chosen_->groups;
+    }
 
-    /// Adds to what became of the channel's events on this thread.
-    delivery_counters totals;
+    rate_group& add_group(rate_class& flushed_by) {
+        return *chosen().groups.emplace_back(std::make_unique<rate_group>(*this, flushed_by));
+    }
+
+    void remove_group(rate_group const& which) noexcept {
+        std::erase_if(chosen_->groups, [&](auto const& each) { return each.get() == &which; });
+    }
+
+    /// What became of the channel's events on this thread.
+    [[nodiscard]] delivery_counters totals() const noexcept {
+        auto all = chosen_ ? chosen_->totals : delivery_counters{};
+        all.delivered = delivered_;
+        return all;
+    }
+
+    void count(delivery_counters const& more) {
+        delivered_ += more.delivered;
+        if (more.conflated + more.skipped + more.filtered > 0) chosen().totals += more;
+    }
+
+    /// Takes back what was counted.
+    void count_back(delivery_counters const& back) noexcept {
+        delivered_ -= back.delivered;
+        if (chosen_) chosen_->totals -= back;
+    }
+
+    intrusive_list<subscription> subscriptions; ///< those that are flushed at once
 
 private:
+    // What is there once a subscription chose something or missed something: of quiet channels
+    // there are many, and most subscriptions are plain.
+    struct chosen_delivery {
+        std::vector<std::unique_ptr<rate_group>> groups;
+        std::unique_ptr<conflated_cache> cache;
+        delivery_counters totals; // without those that were delivered
+    };
+
+    [[nodiscard]] chosen_delivery& chosen() {
+        if (!chosen_) chosen_ = std::make_unique<chosen_delivery>();
+        return *chosen_;
+    }
+
     std::shared_ptr<channel> source_;
     segment_ref recent_;
-    std::unique_ptr<conflated_cache> cache_;
     std::uint64_t taken_upto_ = 0;
-    bool is_held_ = false;
+    std::uint64_t delivered_ = 0;
+    std::unique_ptr<chosen_delivery> chosen_; // null while nobody needs it
 };
+
+static_assert(sizeof(void*) != 8 || sizeof(channel_feed) <= 88,
+              "a quiet channel with a subscription must stay below 1 KiB");
 
 } // namespace livetape

@@ -58,6 +58,14 @@ struct delivery_counters {
         return *this;
     }
 
+    delivery_counters& operator-=(delivery_counters const& other) noexcept {
+        delivered -= other.delivered;
+        conflated -= other.conflated;
+        skipped -= other.skipped;
+        filtered -= other.filtered;
+        return *this;
+    }
+
     friend bool operator==(delivery_counters const&, delivery_counters const&) = default;
 };
 

@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -63,20 +62,21 @@ public:
     /// nothing if there is no subscription. `last_offset()` minus it is the largest lag: a
     /// publisher that can wait, waits while that is large, and then retention passes nobody.
     /// O(subscriptions).
-    [[nodiscard]] inline std::optional<std::uint64_t> slowest_offset(channel& of) const noexcept;
+    [[nodiscard]] inline std::optional<std::uint64_t>
+    slowest_offset(channel const& of) const noexcept;
 
     /// What became of a channel's events in all subscriptions that this thread has had since the
     /// first of those that it has now.
-    [[nodiscard]] delivery_counters totals(channel& of) const noexcept {
-        auto const feed = feeds_.find(&of);
-        return feed == feeds_.end() ? delivery_counters{} : feed->second->totals;
+    [[nodiscard]] delivery_counters totals(channel const& of) const noexcept {
+        auto const* const feed = find_feed(of);
+        return feed == nullptr ? delivery_counters{} : feed->totals();
     }
 
-    /// This thread's feed of a channel, made with its first subscription here.
+    /// This thread's feed of a channel, made with its first subscription here, which must follow.
+    /// It is owned by its subscriptions: `drop_if_unused` follows each that goes.
     [[nodiscard]] channel_feed& feed(std::shared_ptr<channel> const& source) {
-        auto& slot = feeds_[source.get()];
-        if (!slot) slot = std::make_unique<channel_feed>(source, queue_);
-        return *slot;
+        auto* const known = find_feed(*source);
+        return known != nullptr ? *known : *new channel_feed{source, queue_};
     }
 
     /// This thread's cursor over the channels of a hub, made with its first pattern here:
@@ -90,11 +90,10 @@ public:
     /// Lets go of a feed without subscriptions, unless its signal is still in the queue.
     void drop_if_unused(channel_feed& feed) {
         if (!feed.is_unused()) return;
-        auto const found = feeds_.find(&feed.source());
         feed.source().remove_listener(feed);
         std::erase(conflating_, &feed);
-        if (feed.is_queued()) retired_.push_back(std::move(found->second));
-        feeds_.erase(found);
+        std::unique_ptr<channel_feed> dropped{&feed};
+        if (feed.is_queued()) retired_.push_back(std::move(dropped));
     }
 
 private:
@@ -102,6 +101,11 @@ private:
     static constexpr std::size_t ready_context_bytes = 640;
 
     friend class subscriber;
+
+    /// The channel knows who listens, so that no table of ours must say it again. O(shards).
+    [[nodiscard]] channel_feed* find_feed(channel const& of) const noexcept {
+        return static_cast<channel_feed*>(of.find_listener(queue_));
+    }
 
     inline void take_signals(time_point now);
     inline void forget_conflated();
@@ -122,7 +126,6 @@ private:
     intrusive_list<subscriber> ready_;
     bool is_run_due_ = false; // a run is under way or has been asked for
     bool is_running_ = false;
-    std::unordered_map<channel*, std::unique_ptr<channel_feed>> feeds_;
     std::vector<std::unique_ptr<channel_feed>>
         retired_; // freed once their signals are out of the queue
     std::vector<std::unique_ptr<pattern_feed>> patterns_;

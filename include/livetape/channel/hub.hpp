@@ -7,15 +7,14 @@
 #include <livetape/channel/presence.hpp>
 #include <livetape/channel/slow_copy.hpp>
 #include <livetape/random_seed.hpp>
+#include <livetape/short_lock.hpp>
 #include <livetape/time.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -74,8 +73,7 @@ public:
 
     /// The channel of that name; null if there is none.
     [[nodiscard]] std::shared_ptr<channel> find(std::string_view name) const {
-        std::lock_guard const lock{mutex_};
-        return find_locked(name);
+        return list_->find(name);
     }
 
     /// Publishes into a channel that is created if need be; see `channel::publish`.
@@ -101,7 +99,7 @@ public:
         auto made = std::make_shared<slow_copy>(
             source.shared_from_this(), target.shared_from_this(), options, agenda_, options_.now);
         made->start();
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         std::erase_if(copies_, [](auto const& each) { return each->is_stopped(); });
         copies_.push_back(made);
         return made;
@@ -110,10 +108,7 @@ public:
     /// The channels in the order of their creation, which patterns read.
     [[nodiscard]] std::shared_ptr<channel_list> const& channels() const noexcept { return list_; }
 
-    [[nodiscard]] std::size_t channel_count() const {
-        std::lock_guard const lock{mutex_};
-        return channels_.size();
-    }
+    [[nodiscard]] std::size_t channel_count() const { return list_->end(); }
 
     [[nodiscard]] std::size_t channels_max() const noexcept { return options_.channels_max; }
 
@@ -138,32 +133,26 @@ private:
             channel_settings{options, options_.now, agenda_});
     }
 
-    [[nodiscard]] std::shared_ptr<channel> find_locked(std::string_view name) const {
-        auto const found = channels_.find(name);
-        return found == channels_.end() ? nullptr : found->second;
-    }
-
     template <class MakeSettings>
     std::shared_ptr<channel> open_or_create(std::string_view name, MakeSettings const& settings) {
-        std::lock_guard const lock{mutex_};
-        if (auto found = find_locked(name)) return found;
+        if (auto found = list_->find(name)) return found;
+        short_lock_guard const lock{lock_};
+        if (auto found = list_->find(name)) return found;
         return create(name, settings());
     }
 
     std::shared_ptr<channel> create(std::string_view name,
                                     std::shared_ptr<channel_settings const> settings) {
-        if (!is_channel_name(name) || channels_.size() >= options_.channels_max) return nullptr;
+        if (!is_channel_name(name) || list_->end() >= options_.channels_max) return nullptr;
         std::shared_ptr<presence> members;
         if (settings->options.presence) {
             auto companion = open_companion(name, settings->options);
-            if (!companion || channels_.size() >= options_.channels_max) return nullptr;
+            if (!companion || list_->end() >= options_.channels_max) return nullptr;
             members = std::make_shared<presence>(settings->options, std::move(companion), agenda_);
         }
-        auto identity =
-            std::make_shared<log_identity const>(log_identity{std::string{name}, next_epoch()});
+        auto identity = log_identity::make(name, next_epoch());
         auto created = std::make_shared<channel>(std::move(identity), std::move(settings));
         if (members) created->set_members(std::move(members));
-        channels_.emplace(created->name(), created);
         list_->add(created);
         return created;
     }
@@ -171,7 +160,7 @@ private:
     /// The channel of a channel's joins and leaves, with room for a newest event of each member.
     std::shared_ptr<channel> open_companion(std::string_view name, channel_options const& options) {
         std::string const companion = std::string{presence_prefix}.append(name);
-        if (auto found = find_locked(companion)) return found;
+        if (auto found = list_->find(companion)) return found;
         channel_options own;
         own.key_bytes_max = options.key_bytes_max;
         own.keys_max = options.presence_members_max;
@@ -189,10 +178,7 @@ private:
     std::shared_ptr<livetape::agenda> agenda_;
     std::shared_ptr<channel_list> list_;
     std::shared_ptr<channel_settings const> defaults_;
-    // Held for a look-up or a creation: shorter than what a lock for many readers costs.
-    mutable std::mutex mutex_;
-    // Keyed by views of the channels' own names.
-    std::unordered_map<std::string_view, std::shared_ptr<channel>> channels_;
+    short_lock lock_; // held while a channel is made, so that a name has one
     std::vector<std::shared_ptr<slow_copy>> copies_;
     std::uint64_t epochs_ = 0;
 };

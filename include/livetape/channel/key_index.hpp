@@ -53,8 +53,7 @@ public:
 
     /// What is known of a key; null if nothing is. O(1).
     [[nodiscard]] entry const* find(std::string_view key) const noexcept {
-        if (key.empty()) return &unkeyed_.value;
-        auto const* const found = keys_.find(key);
+        auto const* const found = key.empty() ? unkeyed_ : keys_.find(key);
         return found == nullptr ? nullptr : &found->value;
     }
 
@@ -64,14 +63,15 @@ public:
 
     /// For an index that is new: the events up to `last` have come, none of them had a key.
     void begin_without_keys(std::uint64_t last) noexcept {
-        unkeyed_.value.offset = last;
-        unkeyed_.value.sequence = static_cast<std::uint32_t>(last);
+        if (last == 0) return;
+        unkeyed().value.offset = last;
+        unkeyed().value.sequence = static_cast<std::uint32_t>(last);
     }
 
     /// Makes an event the newest of its key. O(1), and the merging.
     void update(event_view const& event) {
         if (event.key.empty()) {
-            advance(unkeyed_.value, event);
+            advance(unkeyed(), event);
             return;
         }
         if (keys_max_ == 0) {
@@ -80,7 +80,7 @@ public:
         }
         auto& which = keys_.find_or_add(event.key);
         if (!keys_.is_listed(which) && keys_.listed() == keys_max_) evict_oldest();
-        advance(which.value, event);
+        advance(which, event);
         keys_.move_to_back(which);
         if (merge_ != nullptr) evict_over_limit();
     }
@@ -88,11 +88,11 @@ public:
     /// Copies those events of a segment that are still the newest of their key. O(events).
     void keep(segment const& leaving) {
         if (merge_ != nullptr) return;
-        if (unkeyed_.value.offset >= leaving.first_offset() &&
-            unkeyed_.value.offset < leaving.end_offset())
-            keep(unkeyed_.value, leaving.at(static_cast<std::uint32_t>(unkeyed_.value.offset -
-                                                                       leaving.first_offset())));
-        if (keys_.size() == 0) return;
+        if (unkeyed_ != nullptr && unkeyed_->value.offset >= leaving.first_offset() &&
+            unkeyed_->value.offset < leaving.end_offset())
+            keep(unkeyed_->value, leaving.at(static_cast<std::uint32_t>(unkeyed_->value.offset -
+                                                                        leaving.first_offset())));
+        if (keys_.size() == (unkeyed_ == nullptr ? 0 : 1)) return;
         for (std::uint32_t index = 0; index < leaving.count(); ++index) {
             auto const event = leaving.at(index);
             if (event.key.empty()) continue;
@@ -109,32 +109,40 @@ public:
     /// The place of a key for a key set that names it, whether it has an event or not. It stays
     /// valid until `unwatch`.
     [[nodiscard]] node& watch(std::string_view key) {
-        auto& which = key.empty() ? unkeyed_ : keys_.find_or_add(key);
+        auto& which = key.empty() ? unkeyed() : keys_.find_or_add(key);
         ++which.value.watchers;
         return which;
     }
 
     void unwatch(node& which) noexcept {
-        if (--which.value.watchers == 0 && &which != &unkeyed_ && !keys_.is_listed(which))
+        if (--which.value.watchers == 0 && &which != unkeyed_ && !keys_.is_listed(which))
             keys_.erase(which);
     }
 
 private:
-    void advance(entry& which, event_view const& event) {
-        which.offset = event.offset;
-        ++which.sequence;
+    /// The node of the events without a key, made when there is one or somebody watches them. It
+    /// is parked, so that it counts for no limit and is never evicted.
+    [[nodiscard]] node& unkeyed() {
+        if (unkeyed_ == nullptr) unkeyed_ = &keys_.find_or_add({});
+        return *unkeyed_;
+    }
+
+    void advance(node& which, event_view const& event) {
+        auto& state = which.value;
+        state.offset = event.offset;
+        ++state.sequence;
         if (merge_ == nullptr) {
             forget_copy(which);
-        } else if (which.kept) {
-            auto& state = *which.kept;
-            auto const bytes_before = state.payload.size();
-            merge_(state.payload, event.payload);
-            state.kind = event.kind;
-            state.time = event.time;
-            if (&which != &unkeyed_.value) kept_bytes_ += state.payload.size() - bytes_before;
+        } else if (state.kept) {
+            auto& merged = *state.kept;
+            auto const bytes_before = merged.payload.size();
+            merge_(merged.payload, event.payload);
+            merged.kind = event.kind;
+            merged.time = event.time;
+            if (&which != unkeyed_) kept_bytes_ += merged.payload.size() - bytes_before;
         } else {
-            keep(which, event);
-            if (&which != &unkeyed_.value) kept_bytes_ += event.payload.size();
+            keep(state, event);
+            if (&which != unkeyed_) kept_bytes_ += event.payload.size();
         }
     }
 
@@ -143,10 +151,10 @@ private:
             kept_event{std::string{event.payload}, event.kind, event.time});
     }
 
-    void forget_copy(entry& which) noexcept {
-        if (!which.kept) return;
-        if (&which != &unkeyed_.value) kept_bytes_ -= which.kept->payload.size();
-        which.kept.reset();
+    void forget_copy(node& which) noexcept {
+        if (!which.value.kept) return;
+        if (&which != unkeyed_) kept_bytes_ -= which.value.kept->payload.size();
+        which.value.kept.reset();
     }
 
     void evict_over_limit() noexcept {
@@ -155,14 +163,14 @@ private:
 
     void evict_oldest() noexcept {
         auto& oldest = *keys_.front();
-        forget_copy(oldest.value);
+        forget_copy(oldest);
         if (oldest.value.offset > evicted_offset_) evicted_offset_ = oldest.value.offset;
         if (oldest.value.watchers > 0) keys_.park(oldest);
         else keys_.erase(oldest);
     }
 
     keyed_list<entry> keys_;
-    node unkeyed_;
+    node* unkeyed_ = nullptr; // among the parked nodes of `keys_`
     std::size_t keys_max_;
     std::size_t kept_bytes_max_;
     merge_function merge_;

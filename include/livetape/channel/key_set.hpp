@@ -43,7 +43,7 @@ public:
     /// The place of a key in the set; null if it is not in it. O(log keys).
     [[nodiscard]] watched_key* find(std::string_view key) noexcept {
         auto const at = lower_bound(key);
-        return at == keys.end() || at->place->key != key ? nullptr : &*at;
+        return at == keys.end() || at->place->key() != key ? nullptr : &*at;
     }
 
     [[nodiscard]] bool has(std::string_view key) noexcept { return find(key) != nullptr; }
@@ -52,7 +52,7 @@ public:
     [[nodiscard]] std::vector<watched_key>::iterator lower_bound(std::string_view key) noexcept {
         return std::lower_bound(
             keys.begin(), keys.end(), key,
-            [](watched_key const& each, std::string_view k) { return each.place->key < k; });
+            [](watched_key const& each, std::string_view k) { return each.place->key() < k; });
     }
 
     /// Notes that events of a key wait again which stood for `count` events of the range; none if

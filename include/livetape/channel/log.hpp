@@ -2,13 +2,12 @@
 
 #include <livetape/channel/retention.hpp>
 #include <livetape/channel/segment.hpp>
+#include <livetape/compact_vector.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <utility>
-#include <vector>
 
 namespace livetape {
 
@@ -21,7 +20,7 @@ namespace livetape {
 class log {
 public:
     /// @param options  must outlive the log: a hub's quiet channels share theirs
-    log(std::shared_ptr<log_identity const> identity, channel_options const& options)
+    log(log_identity_ref identity, channel_options const& options)
         : identity_{std::move(identity)}, options_{&options} {}
 
     [[nodiscard]] std::uint64_t first_offset() const noexcept { return first_offset_; }
@@ -34,9 +33,7 @@ public:
     }
 
     [[nodiscard]] log_identity const& identity() const noexcept { return *identity_; }
-    [[nodiscard]] std::shared_ptr<log_identity const> const& shared_identity() const noexcept {
-        return identity_;
-    }
+    [[nodiscard]] log_identity_ref const& shared_identity() const noexcept { return identity_; }
 
     /// Memory of events and index, without encodings.
     [[nodiscard]] std::size_t footprint_bytes() const noexcept { return footprint_bytes_; }
@@ -103,7 +100,7 @@ private:
         bool const is_first = next_offset_ == 1;
         auto const bytes = is_first ? bytes_min : std::max(next_segment_bytes_, bytes_min);
         auto const events = is_first ? 1 : static_cast<std::uint32_t>(bytes / bytes_per_event + 1);
-        segments_.emplace_back(new segment{identity_, next_offset_, events, bytes});
+        segments_.push_back(segment::make(identity_, next_offset_, events, bytes));
         footprint_bytes_ += segments_.back()->footprint_bytes();
         if (is_first) return;
         auto const largest =
@@ -134,12 +131,12 @@ private:
             footprint_bytes_ -= segments_[count]->footprint_bytes();
             ++count;
         }
-        segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(count));
+        segments_.erase_front(count);
     }
 
-    std::shared_ptr<log_identity const> identity_;
+    log_identity_ref identity_;
     channel_options const* options_;
-    std::vector<segment_ref> segments_;
+    compact_vector<segment_ref> segments_;
     std::uint64_t first_offset_ = 1;
     std::uint64_t next_offset_ = 1;
     std::size_t footprint_bytes_ = 0;

@@ -130,16 +130,16 @@ public:
     }
 
     /// A segment of the events found, oldest first; null if there are none.
-    [[nodiscard]] segment_ref copy(std::shared_ptr<log_identity const> const& identity) {
+    [[nodiscard]] segment_ref copy(log_identity_ref const& identity) {
         if (found_.empty()) return {};
         std::vector<std::string> merged(found_.size());
         for (std::size_t i = 0; merge_ != nullptr && i < found_.size(); ++i)
             fold(found_[i], merged[i]);
         std::size_t bytes = 0;
         for (auto const& each : found_) bytes += each.event.key.size() + each.event.payload.size();
-        segment_ref events{new segment{identity, found_.back().event.offset,
-                                       static_cast<std::uint32_t>(found_.size()), bytes,
-                                       segment_role::newest}};
+        segment_ref events =
+            segment::make(identity, found_.back().event.offset,
+                          static_cast<std::uint32_t>(found_.size()), bytes, segment_role::newest);
         for (auto i = found_.size(); i > 0; --i) events->append(found_[i - 1].event);
         return events;
     }

@@ -2,37 +2,22 @@
 
 #include <livetape/channel/encoding.hpp>
 #include <livetape/channel/event.hpp>
+#include <livetape/channel/log_identity.hpp>
 #include <livetape/config.hpp>
 #include <livetape/intrusive_ref.hpp>
+#include <livetape/short_lock.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
-#include <mutex>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace livetape {
-
-/// What is constant for all events of one log: part of every `event_view`. The name is owned by
-/// the channel's identity, which every segment shares, so that a segment may outlive its channel.
-struct log_identity {
-    log_identity(std::string name_of_channel, std::uint64_t epoch_of_log)
-        : name{std::move(name_of_channel)}, epoch{epoch_of_log} {}
-    log_identity(log_identity const& other) : name{other.name}, epoch{other.epoch} {}
-    log_identity& operator=(log_identity const&) = delete;
-
-    std::string name;
-    std::uint64_t epoch;
-
-    /// Memory of all segments that carry this identity, in the log or kept by a reader, with their
-    /// encodings.
-    mutable std::atomic<std::size_t> living_bytes{0};
-};
 
 /// What the events of a segment are to a cursor that has to go back into them.
 enum class segment_role : std::uint8_t {
@@ -44,11 +29,22 @@ enum class segment_role : std::uint8_t {
 /// The bytes of consecutive events in one encoding: contiguous, append-only, never moved.
 class encoded_area {
 public:
-    encoded_area(encoding const& format, std::uint32_t first_index, std::uint32_t events_max,
-                 std::size_t bytes_max, encoded_area* next)
-        : format_{&format}, next_{next}, first_index_{first_index}, events_max_{events_max},
-          bytes_max_{bytes_max}, memory_{std::make_unique_for_overwrite<std::byte[]>(
-                                     events_max * sizeof(std::uint32_t) + bytes_max)} {}
+    /// An area and the memory behind it, in one piece; `destroy` ends it.
+    [[nodiscard]] static encoded_area* make(encoding const& format, std::uint32_t first_index,
+                                            std::uint32_t events_max, std::size_t bytes_max,
+                                            encoded_area* next) {
+        auto* const memory =
+            ::operator new(sizeof(encoded_area) + events_max * sizeof(std::uint32_t) + bytes_max);
+        return new (memory) encoded_area{format, first_index, events_max, bytes_max, next};
+    }
+
+    static void destroy(encoded_area* area) noexcept {
+        area->~encoded_area();
+        ::operator delete(area);
+    }
+
+    encoded_area(encoded_area const&) = delete;
+    encoded_area& operator=(encoded_area const&) = delete;
 
     [[nodiscard]] encoding const& format() const noexcept { return *format_; }
     [[nodiscard]] encoded_area* next() const noexcept { return next_; }
@@ -108,20 +104,30 @@ public:
     }
 
 private:
-    [[nodiscard]] std::uint32_t* ends() const noexcept {
-        return reinterpret_cast<std::uint32_t*>(memory_.get());
+    encoded_area(encoding const& format, std::uint32_t first_index, std::uint32_t events_max,
+                 std::size_t bytes_max, encoded_area* next) noexcept
+        : format_{&format}, next_{next}, bytes_max_{bytes_max}, first_index_{first_index},
+          events_max_{events_max} {}
+    ~encoded_area() = default;
+
+    // Behind the area: where each event ends, then the bytes.
+    [[nodiscard]] std::uint32_t const* ends() const noexcept {
+        return reinterpret_cast<std::uint32_t const*>(this + 1);
     }
-    [[nodiscard]] char* text() const noexcept {
-        return reinterpret_cast<char*>(memory_.get() + events_max_ * sizeof(std::uint32_t));
+    [[nodiscard]] std::uint32_t* ends() noexcept {
+        return reinterpret_cast<std::uint32_t*>(this + 1);
     }
+    [[nodiscard]] char const* text() const noexcept {
+        return reinterpret_cast<char const*>(ends() + events_max_);
+    }
+    [[nodiscard]] char* text() noexcept { return reinterpret_cast<char*>(ends() + events_max_); }
 
     encoding const* format_;
     encoded_area* next_;
+    std::size_t bytes_max_;
     std::uint32_t first_index_;
     std::uint32_t events_max_;
-    std::size_t bytes_max_;
     std::atomic<std::uint32_t> count_{0};
-    std::unique_ptr<std::byte[]> memory_; // where each event ends, then the bytes
 };
 
 /// A fixed-capacity piece of a log: events that never move or change once they are committed, and
@@ -131,32 +137,29 @@ private:
 /// committed, without a lock. Encoding takes a lock of its own, shared only by the first readers.
 class segment {
 public:
-    segment(std::shared_ptr<log_identity const> identity, std::uint64_t first_offset,
-            std::uint32_t events_max, std::size_t bytes_max, segment_role role = segment_role::log)
-        : identity_{std::move(identity)}, first_offset_{first_offset}, events_max_{events_max},
-          role_{role}, bytes_max_{bytes_max}, memory_{std::make_unique_for_overwrite<std::byte[]>(
-                                                  events_max * sizeof(record) + bytes_max)} {
-        count_bytes(footprint_bytes());
+    /// A segment without events and the memory that it can fill, in one piece.
+    [[nodiscard]] static intrusive_ref<segment>
+    make(log_identity_ref identity, std::uint64_t first_offset, std::uint32_t events_max,
+         std::size_t bytes_max, segment_role role = segment_role::log) {
+        LIVETAPE_ASSERT(events_max <= events_limit);
+        auto* const memory =
+            ::operator new(sizeof(segment) + events_max * sizeof(record) + bytes_max);
+        return intrusive_ref<segment>{
+            new (memory) segment{std::move(identity), first_offset, events_max, bytes_max, role}};
     }
 
     segment(segment const&) = delete;
     segment& operator=(segment const&) = delete;
 
-    ~segment() {
-        identity_->living_bytes.fetch_sub(total_bytes(), std::memory_order_relaxed);
-        for (auto* area = areas_.load(std::memory_order_relaxed); area != nullptr;)
-            delete std::exchange(area, area->next());
-    }
-
     void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
     void release() noexcept {
-        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+        this->~segment();
+        ::operator delete(this);
     }
 
-    [[nodiscard]] std::shared_ptr<log_identity const> const& identity() const noexcept {
-        return identity_;
-    }
-    [[nodiscard]] segment_role role() const noexcept { return role_; }
+    [[nodiscard]] log_identity_ref const& identity() const noexcept { return identity_; }
+    [[nodiscard]] segment_role role() const noexcept { return static_cast<segment_role>(role_); }
 
     /// The first event's offset; of a filtered segment the offset from which the log was read.
     [[nodiscard]] std::uint64_t first_offset() const noexcept { return first_offset_; }
@@ -194,8 +197,14 @@ public:
         LIVETAPE_ASSERT(index < count());
         auto const& r = records()[index];
         std::string_view const all{text() + r.position, std::size_t{r.key_bytes} + r.payload_bytes};
-        return {identity_->name,         identity_->epoch, r.offset, all.substr(0, r.key_bytes),
-                all.substr(r.key_bytes), r.kind,           r.time,   std::max(r.count, 1u)};
+        return {identity_->name(),
+                identity_->epoch(),
+                r.offset,
+                all.substr(0, r.key_bytes),
+                all.substr(r.key_bytes),
+                r.kind,
+                r.time,
+                std::max(r.count, 1u)};
     }
 
     [[nodiscard]] std::uint64_t offset_at(std::uint32_t index) const noexcept {
@@ -248,16 +257,30 @@ private:
         payload_kind kind;
     };
 
-    [[nodiscard]] record* records() const noexcept {
-        return reinterpret_cast<record*>(memory_.get());
-    }
-    [[nodiscard]] char* text() const noexcept {
-        return reinterpret_cast<char*>(memory_.get() + events_max_ * sizeof(record));
+    static constexpr std::uint32_t events_limit = (1u << 30) - 1;
+
+    segment(log_identity_ref identity, std::uint64_t first_offset, std::uint32_t events_max,
+            std::size_t bytes_max, segment_role role) noexcept
+        : identity_{std::move(identity)}, first_offset_{first_offset}, bytes_max_{bytes_max},
+          events_max_{events_max & events_limit}, role_{static_cast<std::uint32_t>(role) & 3} {
+        identity_->add_living_bytes(footprint_bytes());
     }
 
-    void count_bytes(std::size_t bytes) const noexcept {
-        identity_->living_bytes.fetch_add(bytes, std::memory_order_relaxed);
+    ~segment() {
+        identity_->remove_living_bytes(total_bytes());
+        for (auto* area = areas_.load(std::memory_order_relaxed); area != nullptr;)
+            encoded_area::destroy(std::exchange(area, area->next()));
     }
+
+    // Behind the segment: the records, then the bytes.
+    [[nodiscard]] record const* records() const noexcept {
+        return reinterpret_cast<record const*>(this + 1);
+    }
+    [[nodiscard]] record* records() noexcept { return reinterpret_cast<record*>(this + 1); }
+    [[nodiscard]] char const* text() const noexcept {
+        return reinterpret_cast<char const*>(records() + events_max_);
+    }
+    [[nodiscard]] char* text() noexcept { return reinterpret_cast<char*>(records() + events_max_); }
 
     static void copy(char* to, std::string_view from) noexcept {
         if (!from.empty()) std::memcpy(to, from.data(), from.size());
@@ -270,7 +293,7 @@ private:
     }
 
     void encode(encoding const& format) {
-        std::lock_guard const lock{encode_mutex_};
+        short_lock_guard const lock{encode_lock_};
         auto* area = newest_area(format);
         std::string scratch;
         auto const end = count();
@@ -294,24 +317,23 @@ private:
                                                : (bytes_max_ - records()[index].position) +
                                                      events_left * format.overhead(event);
         auto* const area =
-            new encoded_area{format, index, events_left, std::max(estimate, bytes_min),
-                             areas_.load(std::memory_order_relaxed)};
-        count_bytes(area->footprint_bytes());
+            encoded_area::make(format, index, events_left, std::max(estimate, bytes_min),
+                               areas_.load(std::memory_order_relaxed));
+        identity_->add_living_bytes(area->footprint_bytes());
         areas_.store(area, std::memory_order_release);
         return area;
     }
 
     std::atomic<std::uint32_t> references_{0};
     std::atomic<std::uint32_t> count_{0};
-    std::shared_ptr<log_identity const> identity_;
+    log_identity_ref identity_;
     std::uint64_t first_offset_;
-    std::uint32_t events_max_;
-    segment_role role_;
     std::size_t bytes_max_;
     std::size_t used_ = 0;
-    std::unique_ptr<std::byte[]> memory_; // the records, then the bytes
     std::atomic<encoded_area*> areas_{nullptr};
-    std::mutex encode_mutex_;
+    std::uint32_t events_max_ : 30;
+    std::uint32_t role_ : 2;
+    short_lock encode_lock_;
 };
 
 /// Shared ownership of a segment; whoever holds it may read the segment's bytes.

@@ -31,6 +31,7 @@ public:
         return raised_.load(std::memory_order_acquire);
     }
     [[nodiscard]] signal* next() const noexcept { return next_; }
+    [[nodiscard]] signal_queue const& queue() const noexcept { return queue_; }
     [[nodiscard]] signal_source source_kind() const noexcept { return source_kind_; }
 
 private:

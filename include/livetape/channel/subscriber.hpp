@@ -1,8 +1,10 @@
 #pragma once
 
 #include <livetape/channel/dispatcher.hpp>
+#include <livetape/channel/hash_index.hpp>
 #include <livetape/channel/subscription.hpp>
 #include <livetape/channel/write_batch.hpp>
+#include <livetape/compact_vector.hpp>
 #include <livetape/config.hpp>
 #include <livetape/intrusive_list.hpp>
 #include <livetape/prefetch.hpp>
@@ -15,9 +17,7 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
-#include <vector>
 
 namespace livetape {
 
@@ -105,12 +105,15 @@ public:
 
     /// A subscription to a channel; null if there is none. O(1).
     [[nodiscard]] subscription* find(std::string_view channel_name) const noexcept {
-        if (places_) {
-            auto const found = places_->find(channel_name);
-            return found == places_->end() ? nullptr : subscriptions_[found->second].get();
+        auto const is_wanted = [&](std::size_t place) {
+            return subscriptions_[place]->source().name() == channel_name;
+        };
+        if (places_.size() > 0) {
+            auto const place = places_.find(hash_of(channel_name), is_wanted);
+            return place == hash_index::none ? nullptr : subscriptions_[place].get();
         }
-        for (auto const& s : subscriptions_)
-            if (s->source().name() == channel_name) return s.get();
+        for (std::size_t place = 0; place < subscriptions_.size(); ++place)
+            if (is_wanted(place)) return subscriptions_[place].get();
         return nullptr;
     }
 
@@ -164,11 +167,11 @@ private:
 
     void unlink_due(subscription& which) noexcept;
 
-    // Channel names, which the subscriptions' feeds keep, and places in `subscriptions_`.
-    using place_table = std::unordered_multimap<std::string_view, std::size_t>;
+    static std::size_t hash_of(std::string_view channel_name) noexcept {
+        return std::hash<std::string_view>{}(channel_name);
+    }
 
     void note_place_of_last();
-    [[nodiscard]] place_table::iterator entry_of(subscription const& which) noexcept;
 
     /// The place of a subscription, which the last one is about to take over.
     [[nodiscard]] std::size_t vacate(subscription const& which) noexcept;
@@ -224,8 +227,8 @@ private:
     dispatcher* dispatcher_;
     ready_function call_ready_ = nullptr;
     void* ready_context_ = nullptr;
-    std::vector<intrusive_ref<subscription>> subscriptions_;
-    std::unique_ptr<place_table> places_; // null while there are few
+    compact_vector<intrusive_ref<subscription>> subscriptions_;
+    hash_index places_; // in `subscriptions_` by the channel's name; empty while there are few
     subscription* first_due_ = nullptr;
     subscription* last_due_ = nullptr;
     bool is_writing_ = false;

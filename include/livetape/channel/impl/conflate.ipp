@@ -16,9 +16,9 @@ inline conflated_events channel::conflate(std::uint64_t after, std::uint64_t upt
     conflated_events result{after, upto, {}, 0, 0};
     std::vector<changed_key> changed; // if the log has let go of a part
     held_events held;
-    std::shared_ptr<log_identity const> identity;
+    log_identity_ref identity;
     {
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         identity = log_.shared_identity();
         auto const held_offset = log_.held_offset();
         if (after + 1 < held_offset) {
@@ -60,9 +60,9 @@ inline std::vector<changed_key> channel::changed_after(std::uint64_t after) cons
         if (entry.kept && (entry.offset < held_offset || keys_->merges())) added.kept = *entry.kept;
     };
     for (auto const* each = keys_->front(); each != nullptr; each = each->next())
-        add(each->key, each->value);
+        add(each->key(), each->value);
     // The events without a key are kept beside the order of keys.
-    add({}, *keys_->find({}));
+    if (auto const* const unkeyed = keys_->find({})) add({}, *unkeyed);
     std::sort(changed.begin(), changed.end(),
               [](changed_key const& a, changed_key const& b) { return a.offset > b.offset; });
     return changed;
@@ -87,7 +87,7 @@ inline event_view channel::find_event(std::string_view key, std::uint64_t offset
 inline segment_ref channel::copy(std::span<wanted_event> wanted, std::size_t events_max,
                                  std::size_t bytes_max) const {
     using state = wanted_event::state;
-    std::lock_guard const lock{mutex_};
+    short_lock_guard const lock{lock_};
     std::vector<event_view> events;
     std::size_t bytes = 0;
     for (auto& each : wanted) {
@@ -107,9 +107,9 @@ inline segment_ref channel::copy(std::span<wanted_event> wanted, std::size_t eve
         each.is = state::copied;
     }
     if (events.empty()) return {};
-    segment_ref copies{new segment{log_.shared_identity(), events.front().offset,
-                                   static_cast<std::uint32_t>(events.size()), bytes,
-                                   segment_role::newest}};
+    segment_ref copies =
+        segment::make(log_.shared_identity(), events.front().offset,
+                      static_cast<std::uint32_t>(events.size()), bytes, segment_role::newest);
     for (auto const& event : events) copies->append(event);
     return copies;
 }

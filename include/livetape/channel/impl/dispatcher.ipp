@@ -32,16 +32,16 @@ inline bool dispatcher::run(std::size_t subscribers_max, time_point now) {
     return is_run_due_;
 }
 
-inline std::optional<std::uint64_t> dispatcher::slowest_offset(channel& of) const noexcept {
-    auto const feed = feeds_.find(&of);
-    if (feed == feeds_.end()) return std::nullopt;
+inline std::optional<std::uint64_t> dispatcher::slowest_offset(channel const& of) const noexcept {
+    auto const* const feed = find_feed(of);
+    if (feed == nullptr) return std::nullopt;
     std::optional<std::uint64_t> slowest;
     auto const look = [&](subscription const& each) {
         auto const offset = each.reached().offset;
         if (!slowest || offset < *slowest) slowest = offset;
     };
-    feed->second->subscriptions.for_each(look);
-    for (auto const& group : feed->second->groups) group->members.for_each(look);
+    feed->subscriptions.for_each(look);
+    for (auto const& group : feed->groups()) group->members.for_each(look);
     return slowest;
 }
 
@@ -61,7 +61,7 @@ inline void dispatcher::take_signals(time_point now) {
             if (s.state_) s.look();
             if (s.is_open()) s.owner_->mark_due(s);
         });
-        for (auto const& group : feed.groups) group->flushed_by().arm(*group, now);
+        for (auto const& group : feed.groups()) group->flushed_by().arm(*group, now);
         if (feed.source().is_overdrawn()) cut_holders(feed);
     }
     retired_.clear();
@@ -78,7 +78,7 @@ inline void dispatcher::cut_holders(channel_feed& feed) {
             s.owner_->cut();
     };
     feed.subscriptions.for_each(cut);
-    for (auto const& group : feed.groups) group->members.for_each(cut);
+    for (auto const& group : feed.groups()) group->members.for_each(cut);
 }
 
 inline void dispatcher::tick(time_point now) {
@@ -106,7 +106,7 @@ inline void dispatcher::tick(time_point now) {
 /// theirs for the members whose last write is still under way.
 inline void dispatcher::forget_conflated() {
     for (auto* const feed : conflating_)
-        if (feed->groups.empty()) feed->forget_conflated();
+        if (feed->groups().empty()) feed->forget_conflated();
     conflating_.clear();
 }
 
@@ -119,7 +119,7 @@ inline void dispatcher::join(subscription& which, std::chrono::milliseconds inte
         return;
     }
     rate_group* group = nullptr;
-    for (auto const& each : feed.groups)
+    for (auto const& each : feed.groups())
         if (each->flushed_by().interval() == interval) group = each.get();
     if (group == nullptr) {
         rate_class* rate = nullptr;
@@ -127,7 +127,7 @@ inline void dispatcher::join(subscription& which, std::chrono::milliseconds inte
             if (each->interval() == interval) rate = each.get();
         if (rate == nullptr)
             rate = rates_.emplace_back(std::make_unique<rate_class>(interval)).get();
-        group = feed.groups.emplace_back(std::make_unique<rate_group>(feed, *rate)).get();
+        group = &feed.add_group(*rate);
         ++rate->group_count;
     }
     group->members.push_back(which);
@@ -142,7 +142,7 @@ inline void dispatcher::leave(subscription& which) noexcept {
     auto& feed = group.feed();
     auto& rate = group.flushed_by();
     bool const was_waiting = group.is_linked();
-    std::erase_if(feed.groups, [&](auto const& each) { return each.get() == &group; });
+    feed.remove_group(group);
     if (--rate.group_count == 0)
         std::erase_if(rates_, [&](auto const& each) { return each.get() == &rate; });
     // The owner's timer may stand for a tick that nobody waits for any more; and a signal that was

@@ -29,7 +29,7 @@ inline channel::watched_events channel::take(key_set& watched, take_options cons
     std::vector<waiting_key> waiting;
     std::vector<event_view> events;
     std::size_t bytes = 0;
-    std::lock_guard const lock{mutex_};
+    short_lock_guard const lock{lock_};
     auto result = examine(watched);
     if (!watched.has_pending()) return result;
     for (auto& each : watched.keys)
@@ -39,7 +39,7 @@ inline channel::watched_events channel::take(key_set& watched, take_options cons
               [](waiting_key const& a, waiting_key const& b) { return a.offset < b.offset; });
     for (auto const& [offset, which] : waiting) {
         watched.first_pending = offset;
-        auto event = find_event(which->place->key, offset);
+        auto event = find_event(which->place->key(), offset);
         bool const is_lost = event.offset == 0;
         if (is_lost && !events.empty()) break;
         if (is_lost) result.lost_upto = offset;
@@ -61,20 +61,20 @@ inline channel::watched_events channel::take(key_set& watched, take_options cons
         events.push_back(event);
     }
     if (events.empty()) return result;
-    result.events = segment_ref{new segment{log_.shared_identity(), events.front().offset,
-                                            static_cast<std::uint32_t>(events.size()), bytes,
-                                            segment_role::newest}};
+    result.events =
+        segment::make(log_.shared_identity(), events.front().offset,
+                      static_cast<std::uint32_t>(events.size()), bytes, segment_role::newest);
     for (auto const& event : events) result.events->append(event);
     return result;
 }
 
 inline channel::watched_events channel::watch(key_set& watched, std::span<std::string const> keys,
                                               bool shows_newest) {
-    std::lock_guard const lock{mutex_};
+    short_lock_guard const lock{lock_};
     auto result = examine(watched);
     for (auto const& key : keys) {
         auto const at = watched.lower_bound(key);
-        if (at != watched.keys.end() && at->place->key == key) continue;
+        if (at != watched.keys.end() && at->place->key() == key) continue;
         auto& place = index_after(result.upto).watch(key);
         auto const& entry = place.value;
         bool const is_shown = shows_newest && entry.offset > 0;
@@ -87,7 +87,7 @@ inline channel::watched_events channel::watch(key_set& watched, std::span<std::s
 
 inline channel::watched_events channel::unwatch(key_set& watched,
                                                 std::span<std::string const> keys) noexcept {
-    std::lock_guard const lock{mutex_};
+    short_lock_guard const lock{lock_};
     auto result = examine(watched);
     for (auto const& key : keys) {
         auto* const which = watched.find(key);
@@ -103,7 +103,7 @@ inline channel::watched_events channel::unwatch(key_set& watched,
 }
 
 inline void channel::unwatch(key_set& watched) noexcept {
-    std::lock_guard const lock{mutex_};
+    short_lock_guard const lock{lock_};
     for (auto const& each : watched.keys) keys_->unwatch(*each.place);
     watched.keys.clear();
     watched.pending = 0;

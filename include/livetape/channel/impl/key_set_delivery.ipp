@@ -63,7 +63,7 @@ inline void subscription::enter_keys(std::span<std::string const> keys) {
     snapshot_.reset();
     for (auto const* each = state_->has_queue() ? state_->queue->front() : nullptr; each != nullptr;
          each = each->next()) {
-        if (auto* const which = watched->find(each->key))
+        if (auto* const which = watched->find(each->key()))
             watched->put_back(*which, each->value.offset, each->value.count);
         else count({0, 0, 0, each->value.count});
     }
@@ -136,8 +136,8 @@ inline void subscription::change_keys(std::span<std::string const> keys) {
     std::sort(wanted.begin(), wanted.end());
     std::vector<std::string> removed;
     for (auto const& each : state_->keys->keys)
-        if (!std::binary_search(wanted.begin(), wanted.end(), each.place->key))
-            removed.push_back(each.place->key);
+        if (!std::binary_search(wanted.begin(), wanted.end(), each.place->key()))
+            removed.emplace_back(each.place->key());
     remove_keys(removed);
     add_keys(keys);
 }

@@ -11,7 +11,7 @@ inline publish_result channel::try_publish(std::string_view payload,
     if (options.id.size() > limits.publish_id_bytes_max)
         return {0, false, publish_refusal::id_too_long};
 
-    std::lock_guard const lock{mutex_};
+    short_lock_guard const lock{lock_};
     auto const now = settings_->now();
     if (!options.id.empty() && window_) {
         window_->expire(now);
@@ -80,7 +80,7 @@ inline void channel::append_collected() {
 }
 
 inline void channel::set_publish_interval(std::chrono::nanoseconds interval) {
-    std::lock_guard const lock{mutex_};
+    short_lock_guard const lock{lock_};
     if (interval.count() <= 0) {
         append_collected();
         timed_.reset();
@@ -97,7 +97,7 @@ inline void channel::expect_flush(time_point now) {
     if (!settings_->due) return;
     settings_->due->add(timed_->due, weak_from_this(), [](void* self, time_point at) {
         auto& me = *static_cast<channel*>(self);
-        std::lock_guard const lock{me.mutex_};
+        short_lock_guard const lock{me.lock_};
         if (me.timed_ && me.timed_->due <= at) me.append_collected();
     });
 }
@@ -124,7 +124,7 @@ inline void channel::expect_aging(time_point now) {
     aging_due_ = next_aligned(std::max(due, now), std::chrono::seconds{1});
     settings_->due->add(aging_due_, weak_from_this(), [](void* self, time_point at) {
         auto& me = *static_cast<channel*>(self);
-        std::lock_guard const lock{me.mutex_};
+        short_lock_guard const lock{me.lock_};
         me.aging_due_ = never;
         me.drop_aged(at);
         me.expect_aging(at);

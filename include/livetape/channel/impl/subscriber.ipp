@@ -8,8 +8,8 @@ inline subscription& subscriber::add(std::shared_ptr<channel> const& source, enc
                                      start_position const& start, delivery_options const& delivery,
                                      opened_cursor& opened) {
     auto& feed = dispatcher_->feed(source);
-    subscriptions_.emplace_back(new subscription{feed, *this, format});
-    auto& added = *subscriptions_.back();
+    auto& added = *subscriptions_.push_back(
+        intrusive_ref<subscription>{new subscription{feed, *this, format}});
     note_place_of_last();
     // The feed listens before the cursor is set, so an event in between wakes us for nothing
     // rather than not at all.
@@ -74,33 +74,30 @@ inline void subscriber::remove(subscription& which) {
     dispatcher_->drop_if_unused(*std::exchange(which.feed_, nullptr));
     std::swap(subscriptions_[place], subscriptions_.back());
     subscriptions_.pop_back();
-    if (subscriptions_.empty()) places_.reset();
+    if (!subscriptions_.empty()) return;
+    subscriptions_.clear();
+    places_.clear();
 }
 
 inline void subscriber::note_place_of_last() {
-    if (!places_ && subscriptions_.size() <= listed_max) return;
-    auto const first = places_ ? subscriptions_.size() - 1 : 0;
-    if (!places_) places_ = std::make_unique<place_table>();
-    for (auto place = first; place < subscriptions_.size(); ++place)
-        places_->emplace(subscriptions_[place]->source().name(), place);
-}
-
-inline auto subscriber::entry_of(subscription const& which) noexcept -> place_table::iterator {
-    auto entry = places_->find(which.source().name());
-    while (subscriptions_[entry->second].get() != &which) ++entry;
-    return entry;
+    if (subscriptions_.size() <= listed_max && places_.size() == 0) return;
+    for (auto place = places_.size(); place < subscriptions_.size(); ++place)
+        places_.add(hash_of(subscriptions_[place]->source().name()),
+                    static_cast<std::uint32_t>(place));
 }
 
 inline std::size_t subscriber::vacate(subscription const& which) noexcept {
-    if (!places_) {
+    auto const is_this = [&](std::size_t place) { return subscriptions_[place].get() == &which; };
+    if (places_.size() == 0) {
         std::size_t place = 0;
-        while (subscriptions_[place].get() != &which) ++place;
+        while (!is_this(place)) ++place;
         return place;
     }
-    auto const entry = entry_of(which);
-    auto const place = entry->second;
-    entry_of(*subscriptions_.back())->second = place;
-    places_->erase(entry);
+    auto const hash = hash_of(which.source().name());
+    auto const place = places_.find(hash, is_this);
+    places_.erase(hash, place);
+    auto const last = static_cast<std::uint32_t>(subscriptions_.size() - 1);
+    places_.replace(hash_of(subscriptions_[last]->source().name()), last, place);
     return place;
 }
 
@@ -214,9 +211,9 @@ inline subscriber::step subscriber::take_filtered(subscription& from, write_batc
             events.push_back(event);
         }
     }
-    segment_ref const run{new segment{holders.front()->identity(), first,
-                                      static_cast<std::uint32_t>(events.size()), bytes,
-                                      segment_role::filtered}};
+    segment_ref const run =
+        segment::make(holders.front()->identity(), first, static_cast<std::uint32_t>(events.size()),
+                      bytes, segment_role::filtered);
     for (auto const& event : events) run->append(event);
     auto const& area = run->encoded(*from.format_, 0);
     auto const end = area.fit(0, area.end_index(), batch.bytes_left());
@@ -319,7 +316,7 @@ inline subscriber::step subscriber::take_queue(subscription& from, write_batch& 
     std::vector<conflating_queue::node*> nodes;
     for (auto* each = queue.front(); each != nullptr && wanted.size() < events_at_once;
          each = each->next()) {
-        wanted.push_back({each->key, each->value.offset, each->value.count});
+        wanted.push_back({each->key(), each->value.offset, each->value.count});
         nodes.push_back(each);
     }
     auto const events = from.source().copy(wanted, events_max, batch.bytes_left());

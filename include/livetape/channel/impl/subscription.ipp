@@ -20,7 +20,7 @@ inline delivery_options subscription::delivery() const {
     if (state_->has_credit_limit) chosen.credit = state_->credit;
     if (state_->keys) {
         auto& keys = chosen.keys.emplace();
-        for (auto const& each : state_->keys->keys) keys.push_back(each.place->key);
+        for (auto const& each : state_->keys->keys) keys.emplace_back(each.place->key());
     }
     return chosen;
 }
@@ -44,7 +44,7 @@ inline void subscription::open(opened_cursor const& opened) {
 
 inline void subscription::count(delivery_counters const& more) noexcept {
     if (state_) state_->counters += more;
-    feed_->totals += more;
+    feed_->count(more);
 }
 
 inline delivery_counters subscription::counted(segment const& holder, std::uint32_t begin,
@@ -72,12 +72,8 @@ inline void subscription::note_given_back(segment const& holder, std::uint32_t b
 }
 
 inline void subscription::count_back(delivery_counters const& back) noexcept {
-    for (auto* const counters : {state_ ? &state_->counters : nullptr, &feed_->totals}) {
-        if (counters == nullptr) continue;
-        counters->delivered -= back.delivered;
-        counters->conflated -= back.conflated;
-        counters->filtered -= back.filtered;
-    }
+    if (state_) state_->counters -= back;
+    feed_->count_back(back);
 }
 
 inline void subscription::refund() noexcept {
@@ -144,9 +140,9 @@ void subscription::join_snapshot(segment_ref const& first, std::uint32_t first_b
     if (second) add(*second, second_begin, second->count());
     segment_ref joined;
     if (!events.empty())
-        joined = segment_ref{
-            new segment{(first ? first : second)->identity(), events.front().offset,
-                        static_cast<std::uint32_t>(events.size()), bytes, segment_role::newest}};
+        joined =
+            segment::make((first ? first : second)->identity(), events.front().offset,
+                          static_cast<std::uint32_t>(events.size()), bytes, segment_role::newest);
     for (auto const& event : events) joined->append(event);
     snapshot_ = std::move(joined);
     snapshot_index_ = 0;
@@ -215,7 +211,7 @@ inline void subscription::leave_latest() {
     auto const queue = std::exchange(state_->queue, nullptr);
     std::vector<wanted_event> wanted;
     for (auto const* each = queue->front(); each != nullptr; each = each->next())
-        wanted.push_back({each->key, each->value.offset, each->value.count});
+        wanted.push_back({each->key(), each->value.offset, each->value.count});
     constexpr auto no_limit = std::numeric_limits<std::size_t>::max();
     for (std::span<wanted_event> rest{wanted}; !rest.empty();) {
         auto const copies = source().copy(rest, no_limit, no_limit);

@@ -43,7 +43,7 @@ inline cut_event write_batch::settle(std::size_t written) {
         piece.to->rewind(piece.pin, index, piece.end);
     }
     if (cut.pin && cut.rest.size() <= cut_event::copied_bytes_max) {
-        segment_ref const copy{new segment{cut.pin->identity(), 0, 1, cut.rest.size()}};
+        segment_ref const copy = segment::make(cut.pin->identity(), 0, 1, cut.rest.size());
         copy->append({{}, 0, 0, {}, cut.rest, payload_kind::binary, {}});
         cut = {copy, copy->at(0).payload};
     }
