@@ -2,9 +2,10 @@
 
 #include "any_session.hpp"
 #include "coverage.hpp"
+#include "delivery_change.hpp"
 #include "plain_session.hpp"
 #include "server.hpp"
-#include "specification.hpp"
+#include "subscription_queue.hpp"
 #include "verdict.hpp"
 #include "wire_text.hpp"
 
@@ -35,10 +36,24 @@ struct expected_reply {
     std::string ending{};
     std::vector<place> places{};
     bool ends_stream = false;
+    /// Of a subscription that ended: the place that it reached stands between text and ending.
+    std::shared_ptr<subscription_queue> ended{};
 
-    [[nodiscard]] bool matches(std::string_view content) const {
+    [[nodiscard]] bool matches(std::string_view content) {
         if (ending.empty()) return content == text;
-        return content.starts_with(text) && content.ends_with(ending);
+        if (!content.starts_with(text) || !content.ends_with(ending)) return false;
+        if (!ended) return true;
+        strict_reader reader{content.substr(text.size())};
+        position at;
+        if (!read_position(reader, at) || reader.rest() != ending ||
+            at.epoch != ended->source().epoch || !ended->is_reached(at.offset))
+            return false;
+        // If it must be written once more, it says the same.
+        text = content;
+        ending.clear();
+        ended.reset();
+        places.front().at = at;
+        return true;
     }
 };
 
@@ -82,14 +97,15 @@ public:
         bool is_async = false;
         std::uint64_t wait_seconds = 0;
         std::uint64_t limit = 1000;
-        delivery_options delivery{};
+        delivery_change delivery{};
     };
 
-    void connect(request const& asked);
+    void connect(request asked);
     void subscribe(std::size_t channel, bool has_snapshot, request::from cursor, bool is_ahead,
-                   delivery_options const& delivery);
-    void change(std::size_t channel, delivery_options delivery);
+                   delivery_change delivery);
+    void change(std::size_t channel, delivery_change wanted);
     void give_credit(std::size_t channel, std::uint32_t flushes);
+    void ask_for_stats(std::size_t channel);
     void unsubscribe(std::size_t channel);
     bool publish(std::size_t channel, std::string_view key, std::string_view payload);
 
@@ -122,7 +138,10 @@ public:
 
     /// What has been published by now is seen by whoever reads next.
     void begin_run() {
-        for (auto& each : subscriptions_) each.queue.begin_read(true);
+        for (auto& each : subscriptions_) {
+            each.queue.begin_read(true);
+            each.queue.notice();
+        }
     }
 
     /// The loop ticks.
@@ -147,7 +166,8 @@ private:
     struct subscribed {
         std::size_t channel;
         subscription_queue queue;
-        std::uint64_t number; ///< events of one that ended are not given back to the next
+        std::uint64_t number;     ///< events of one that ended are not given back to the next
+        std::uint64_t passed = 0; ///< unwanted events that were passed when a command came
     };
 
     struct planned_item {
@@ -161,12 +181,16 @@ private:
     };
 
     struct command {
-        enum class kind : std::uint8_t { subscribe, unsubscribe, change, credit } what;
+        enum class kind : std::uint8_t { subscribe, unsubscribe, change, credit, stats } what;
         std::size_t channel;
         std::uint64_t id = 0;
         start_position start{};
-        delivery_options delivery{};
+        delivery_change delivery{};
         std::uint32_t flushes = 0;
+
+        [[nodiscard]] std::string with_id() const {
+            return id != 0 ? ",\"id\":" + std::to_string(id) : std::string{};
+        }
     };
 
     static void flush_ready(void* self) noexcept { static_cast<client*>(self)->flush(); }
@@ -176,19 +200,30 @@ private:
     void conclude();
     void disconnect();
     bool send(std::string_view json);
+    void give(command const& from, std::string_view name, std::string const& fields);
     void obey(command const& from);
-    void obey_or_defer(command const& from);
-    void open(std::size_t channel, start_position const& start, delivery_options const& delivery,
-              std::optional<std::uint64_t> id, bool* has_snapshot_events = nullptr);
-    [[nodiscard]] delivery_options specified(std::size_t channel, delivery_options delivery) const;
     void obey_plainly(command const& from);
+    void open(std::size_t channel, start_position const& start, delivery_options const& delivery,
+              std::string const& with_id, bool* has_snapshot_events = nullptr);
+    void expect_start(bool has_snapshot_events);
+    void expect_error(std::string_view code, command const& from);
+    [[nodiscard]] static std::string begin_reply(std::string_view what, command const& to);
+    void end(command const& from, subscribed& ended);
+    void change(command const& from, subscribed& which);
+    void give_stats(command const& from, subscribed& which);
+    void restrict(std::size_t channel, delivery_change& wanted) const;
+    [[nodiscard]] bool may_change(subscribed const& which, delivery_change const& wanted) const;
+    [[nodiscard]] bool waits_for_events(command const& from) const;
+    [[nodiscard]] bool is_deferred(std::size_t channel) const;
+    [[nodiscard]] subscription* real(std::size_t channel) const;
+    /// An id for a command, or none.
+    [[nodiscard]] std::uint64_t next_id() { return next_id_++ % 4; }
     void take_credit();
     void refund(std::size_t written);
     [[nodiscard]] start_position start_of(std::size_t channel, bool has_snapshot,
                                           request::from cursor) const;
     [[nodiscard]] std::string cursor_text(request const& asked) const;
-    [[nodiscard]] std::string reached_text() const;
-    [[nodiscard]] std::vector<place> reached() const;
+    [[nodiscard]] std::optional<std::vector<place>> read_cursor(strict_reader& reader);
 
     void read_plan();
     bool read_event(wire_item const& found, std::size_t begin);
@@ -197,7 +232,9 @@ private:
     std::optional<expected_reply> read_answer(std::string_view bytes);
     std::optional<expected_reply> read_new_gap(std::string_view content);
     void arrive(planned_item const& item);
+    void obey_deferred();
     subscribed* find(std::size_t channel);
+    subscribed const* find(std::size_t channel) const;
     subscribed* find(std::string_view name);
     void fail(std::string const& what) const { world_.judge->fail(describe() + ": " + what); }
 
@@ -239,5 +276,8 @@ private:
 
 } // namespace livetape::simulation
 
+#include "client_checks.ipp"
+#include "client_commands.ipp"
+#include "client_connecting.ipp"
 #include "client_network.ipp"
 #include "client_reading.ipp"

@@ -2,22 +2,21 @@
 
 namespace livetape::simulation {
 
-inline std::vector<place> client::reached() const {
+/// Reads the cursor of a stream or an answer: for each subscription the place that was reached.
+inline std::optional<std::vector<place>> client::read_cursor(strict_reader& reader) {
     std::vector<place> places;
-    for (auto const& each : subscriptions_)
-        places.push_back({each.channel, {each.queue.source().epoch, each.queue.reached()}});
-    return places;
-}
-
-/// The cursor of a stream or an answer.
-inline std::string client::reached_text() const {
-    std::string text;
-    for (auto const& each : subscriptions_) {
-        if (!text.empty()) text += '!';
-        if (subscriptions_.size() > 1) text.append(each.queue.source().name) += '~';
-        text += position_text(each.queue.source().epoch, each.queue.reached());
+    for (auto& each : subscriptions_) {
+        auto const& source = each.queue.source();
+        position at;
+        if (subscriptions_.size() > 1 &&
+            !((places.empty() || reader.skip("!")) && reader.skip(source.name) && reader.skip("~")))
+            return std::nullopt;
+        if (!read_position(reader, at) || at.epoch != source.epoch ||
+            !each.queue.is_reached(at.offset))
+            return std::nullopt;
+        places.push_back({each.channel, at});
     }
-    return text;
+    return places;
 }
 
 /// Reads what was gathered: the rest of what was cut, then replies, then events, then on streams
@@ -56,12 +55,15 @@ inline void client::read_plan() {
             if (!read_event(found, at)) return;
         } else if (has_trailers && at + found.size == plan.size() &&
                    (has_planned_events_ || needs_trailer)) {
-            if (found.content != "id: " + reached_text() + "\n\n")
-                return fail("expected the cursor " + reached_text() + ", got " +
-                            std::string{found.content});
+            strict_reader reader{found.content};
+            auto places = reader.skip("id: ") ? read_cursor(reader) : std::nullopt;
+            if (!places || reader.rest() != "\n\n")
+                return fail("not the cursor of what was reached: " + std::string{found.content} +
+                            '\n' + describe_subscriptions());
             needs_trailer = has_planned_events_ = false;
             ++covered_.trailers;
-            items_.push_back({planned_item::kind::trailer, at, at + found.size, 0, {}, reached()});
+            items_.push_back(
+                {planned_item::kind::trailer, at, at + found.size, 0, {}, std::move(*places)});
         } else if (!read_reply(found, at)) {
             return;
         }
@@ -256,18 +258,22 @@ inline std::optional<expected_reply> client::read_answer(std::string_view bytes)
 
     covered_.events += events;
     ++(events == 0 ? covered_.empty_answers : covered_.answers);
-    if (cursor != reached_text()) fail("expected the cursor " + reached_text());
+    strict_reader reader{cursor};
+    auto places = read_cursor(reader);
+    if (!places || !reader.rest().empty())
+        fail("not the cursor of what was reached: " + std::string{bytes} + '\n' +
+             describe_subscriptions());
     // Nor need it know of what was published while its loop has not looked.
     bool const may_stop = events == poll_limit_ ||
                           event_bytes >= world_.on->endpoint.options().poll_bytes_max ||
                           world_.on->loops[loop_index_].is_woken();
     for (auto const& each : subscriptions_)
-        if (!may_stop && !each.queue.empty())
+        if (!may_stop && each.queue.is_overdue())
             fail("an answer leaves out what is due of " + each.queue.source().name + ": " +
                  std::string{bytes});
     if (events == 0 && gaps == 0 && virtual_now < poll_deadline_)
         fail("a poll is answered with nothing before its time");
-    expected_reply made{std::string{bytes}, {}, reached()};
+    expected_reply made{std::string{bytes}, {}, std::move(places).value_or(std::vector<place>{})};
     subscriptions_.clear();
     may_end_ = is_ending_ = true;
     return made;
@@ -285,6 +291,11 @@ inline void client::settle(std::size_t written) {
     has_unsent_ = written < plan_.size();
     if (written > 0) progress_at_ = virtual_now;
     refund(written);
+    // What waits is obeyed when the events that were not sent are back.
+    if (!deferred_.empty())
+        for (auto& each : subscriptions_)
+            if (!each.queue.pass(real(each.channel)->counters().filtered))
+                fail("what is not wanted was miscounted\n" + describe_subscriptions());
     session_->settle(batch_, written);
 
     if (!cut_rest_.empty()) cut_rest_.erase(0, std::min(written, cut_rest_.size()));
@@ -312,6 +323,11 @@ inline void client::settle(std::size_t written) {
     has_planned_events_ = false;
     for (auto const& item : items_)
         if (item.end <= written) arrive(item);
+    obey_deferred();
+}
+
+inline void client::obey_deferred() {
+    for (auto& each : subscriptions_) each.passed = each.queue.passed();
     for (auto const& from : std::exchange(deferred_, {}))
         if (!is_ending_) obey(from);
 }

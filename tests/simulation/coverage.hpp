@@ -10,8 +10,8 @@ struct coverage {
     std::uint64_t events = 0, gaps = 0, epoch_gaps = 0, snapshots = 0, recoveries = 0, cuts = 0,
                   partial_writes = 0, given_back = 0, answers = 0, empty_answers = 0, trailers = 0,
                   heartbeats = 0, stalls = 0, overruns = 0, refusals = 0, deferred = 0,
-                  unsubscriptions = 0, changes = 0, conflated = 0, deaths_in_callback = 0,
-                  lives = 0, quiet_checks = 0;
+                  unsubscriptions = 0, changes = 0, changes_by_command = 0, credits = 0, stats = 0,
+                  conflated = 0, deaths_in_callback = 0, lives = 0, quiet_checks = 0;
 
     /// Calls `visit(name, count)` for each.
     template <class Visit>
@@ -34,6 +34,9 @@ struct coverage {
         visit("commands deferred behind a write", deferred);
         visit("unsubscriptions", unsubscriptions);
         visit("changes of what is delivered", changes);
+        visit("changes of what is delivered, by a command", changes_by_command);
+        visit("credits given by a command", credits);
+        visit("counts asked for", stats);
         visit("events that stand for several", conflated);
         visit("sessions destroyed in their callback", deaths_in_callback);
         visit("lives of the server", lives);

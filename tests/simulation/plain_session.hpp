@@ -27,8 +27,8 @@ struct plain_encoder {
         if (during_encode != nullptr) during_encode(during_encode_world);
         std::string text = "{\"channel\":\"" + std::string{event.channel} +
                            "\",\"offset\":" + std::to_string(event.offset);
-        if (event.count > 1) text += ",\"count\":" + std::to_string(event.count);
         if (!event.key.empty()) text.append(",\"key\":\"").append(event.key) += '"';
+        if (event.count > 1) text += ",\"count\":" + std::to_string(event.count);
         if (event.kind == payload_kind::json) {
             text.append(",\"data\":").append(event.payload);
         } else if (event.kind == payload_kind::text) {

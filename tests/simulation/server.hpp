@@ -1,6 +1,6 @@
 #pragma once
 
-#include "specification.hpp"
+#include "subscription_queue.hpp"
 #include "verdict.hpp"
 #include "virtual_clock.hpp"
 #include "wire_text.hpp"
@@ -54,6 +54,13 @@ struct served_channel {
     channel_history history;
     bool has_large_payloads = false;
     std::uint64_t keyless_in_ten = 0; ///< events of ten that have no key
+
+    /// Whether retention never passes anybody.
+    [[nodiscard]] bool keeps_all() const {
+        auto const& limits = source->options();
+        return limits.log_events_max > 1000 && limits.log_bytes_max > 4096 &&
+               limits.log_age_max.count() == 0;
+    }
 };
 
 /// One life of a server: a hub with the channels, each drawn anew, and two loops.
@@ -86,9 +93,9 @@ public:
         auto& to = at(index);
         auto head = "{\"channel\":\"" + std::string{names[index]} +
                     "\",\"offset\":" + std::to_string(to.history.last() + 1);
+        if (!key.empty()) head.append(",\"key\":\"").append(key) += '"';
         std::string rest, binary_rest;
-        if (!key.empty()) rest.append(",\"key\":\"").append(key) += '"';
-        if (kind == payload_kind::binary) binary_rest.append(rest).append("}\n").append(payload);
+        if (kind == payload_kind::binary) binary_rest.append("}\n").append(payload);
         if (kind == payload_kind::json) rest.append(",\"data\":").append(payload);
         else if (kind == payload_kind::text) rest.append(",\"data\":\"").append(payload) += '"';
         // Binary payloads are three zeros, again and again.

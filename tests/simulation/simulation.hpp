@@ -187,15 +187,15 @@ private:
         if (choice == 1 && random().one_in(4)) return who.hang_up();
         if (!who.takes_commands()) return;
         auto const channel = random().below(server::channel_count);
-        if (choice < 8)
+        if (choice < 6)
             return who.subscribe(channel, random().one_in(2), draw_cursor(), random().one_in(20),
                                  draw_delivery());
-        if (choice < 11) return who.unsubscribe(channel);
-        if (who.is_plain()) {
-            if (choice < 16) return who.change(channel, draw_delivery());
-            return who.give_credit(channel, static_cast<std::uint32_t>(random().below(4)));
-        }
-        if (choice < 16) publish_by(who, channel);
+        if (choice < 8) return who.unsubscribe(channel);
+        if (choice < 13) return who.change(channel, draw_change());
+        if (choice < 15)
+            return who.give_credit(channel, 1 + static_cast<std::uint32_t>(random().below(3)));
+        if (choice < 16) return who.ask_for_stats(channel);
+        if (!who.is_plain()) publish_by(who, channel);
     }
 
     void publish_by(client& who, std::size_t channel) {
@@ -214,18 +214,41 @@ private:
         return cursors[random().below(cursors.size())];
     }
 
-    [[nodiscard]] delivery_options draw_delivery() {
-        constexpr std::array<std::chrono::milliseconds, 4> intervals{
-            std::chrono::milliseconds{0}, std::chrono::milliseconds{0},
-            std::chrono::milliseconds{10}, std::chrono::milliseconds{25}};
-        delivery_options delivery;
-        if (random().one_in(2)) delivery.mode = delivery_mode::latest;
-        delivery.interval = intervals[random().below(intervals.size())];
-        if (random().one_in(4)) delivery.credit = static_cast<std::uint32_t>(random().below(4));
-        if (random().one_in(3))
-            for (auto& keys = delivery.keys.emplace(); random().below(4) > 0;)
-                add_key(keys, random().below(server::keys + 1));
-        return delivery;
+    [[nodiscard]] delivery_change draw_delivery() {
+        constexpr std::array<std::uint64_t, 5> intervals{0, 0, 10, 25, 40};
+        delivery_change wanted;
+        if (random().one_in(2))
+            wanted.mode = random().one_in(3) ? delivery_mode::every : delivery_mode::latest;
+        if (random().one_in(2)) {
+            wanted.interval =
+                std::chrono::milliseconds{intervals[random().below(intervals.size())]};
+            wanted.is_rate = wanted.interval->count() > 0 && random().one_in(2);
+        }
+        if (random().one_in(4)) wanted.credit = static_cast<std::uint32_t>(random().below(4));
+        if (random().one_in(3)) wanted.keys = draw_keys();
+        return wanted;
+    }
+
+    [[nodiscard]] delivery_change draw_change() {
+        delivery_change wanted;
+        if (random().one_in(3)) {
+            auto const add = draw_keys();
+            for (auto const& key : draw_keys())
+                if (std::find(add.begin(), add.end(), key) == add.end())
+                    wanted.remove_keys.push_back(key);
+            wanted.add_keys = add;
+            return wanted;
+        }
+        wanted = draw_delivery();
+        if (random().one_in(8)) wanted.credit = std::optional<std::uint32_t>{};
+        if (random().one_in(8)) wanted.keys = std::optional<std::vector<std::string>>{};
+        return wanted;
+    }
+
+    [[nodiscard]] std::vector<std::string> draw_keys() {
+        std::vector<std::string> keys;
+        while (random().below(4) > 0) add_key(keys, random().below(server::keys + 1));
+        return keys;
     }
 
     static void add_key(std::vector<std::string>& keys, std::uint64_t index) {
@@ -245,7 +268,9 @@ private:
         if (asked.transport == transport_kind::long_poll)
             asked.wait_seconds = 1 + random().below(10);
         if (random().one_in(4)) asked.limit = 1 + random().below(5);
-        if (asked.transport == transport_kind::plain) asked.delivery = draw_delivery();
+        asked.delivery = draw_delivery();
+        // A query has no word for credit.
+        if (asked.transport != transport_kind::plain) asked.delivery.credit.reset();
         who.connect(asked);
         if (is_told_) tell("  connected the " + who.describe_subscriptions());
     }

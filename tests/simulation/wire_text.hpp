@@ -1,6 +1,6 @@
 #pragma once
 
-#include "specification.hpp"
+#include "subscription_queue.hpp"
 
 #include <livetape/channel/cursor.hpp>
 
@@ -150,6 +150,15 @@ private:
     std::string_view rest_;
 };
 
+/// Reads what `position_text` makes.
+inline bool read_position(strict_reader& reader, position& at) {
+    auto const text = reader.rest();
+    auto const result = std::from_chars(text.data(), text.data() + text.size(), at.epoch, 32);
+    if (result.ec != std::errc{}) return false;
+    return reader.skip(text.substr(0, static_cast<std::size_t>(result.ptr - text.data()))) &&
+           reader.skip("-") && reader.read(at.offset);
+}
+
 /// What an envelope begins with.
 struct envelope_start {
     std::string_view channel;
@@ -173,6 +182,8 @@ inline std::optional<envelope_start> read_envelope_start(std::string_view envelo
     if (!reader.skip("{\"channel\":\"") || !reader.read_string(start.channel) ||
         !reader.skip(",\"offset\":") || !reader.read(start.offset))
         return std::nullopt;
+    std::string_view key;
+    if (reader.skip(",\"key\":\"") && !reader.read_string(key)) return std::nullopt;
     if (reader.skip(",\"count\":") && (!reader.read(start.count) || start.count < 2))
         return std::nullopt;
     return start;

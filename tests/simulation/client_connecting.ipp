@@ -1,0 +1,155 @@
+#pragma once
+
+#include "client.hpp"
+
+namespace livetape::simulation {
+
+inline start_position client::start_of(std::size_t channel, bool has_snapshot,
+                                       request::from cursor) const {
+    start_position start;
+    start.has_snapshot = has_snapshot && cursor != request::from::now;
+    if (cursor == request::from::oldest) start.from = start_position::kind::oldest;
+    if (cursor == request::from::seen && seen_[channel]) {
+        start.from = start_position::kind::after;
+        start.after = *seen_[channel];
+    }
+    return start;
+}
+
+inline std::string client::cursor_text(request const& asked) const {
+    if (asked.cursor == request::from::now) return "now";
+    if (asked.cursor == request::from::oldest) return "oldest";
+    std::string text;
+    if (asked.cursor == request::from::nothing) return text;
+    for (auto const channel : asked.channels) {
+        if (!seen_[channel]) continue;
+        if (!text.empty()) text += '!';
+        if (asked.channels.size() > 1) text.append(server::names[channel]) += '~';
+        text += position_text(seen_[channel]->epoch, seen_[channel]->offset);
+    }
+    return text;
+}
+
+inline subscription* client::real(std::size_t channel) const {
+    return session_ ? session_->cursors().find(server::names[channel]) : nullptr;
+}
+
+inline void client::connect(request asked) {
+    transport_ = asked.transport;
+    is_async_ = asked.is_async;
+    connected_at_ = last_sent_ = progress_at_ = virtual_now;
+    for (auto const channel : asked.channels) restrict(channel, asked.delivery);
+    if (is_plain()) {
+        session_ = std::make_unique<plain_session>(world_.on->loops[loop_index_].wakes);
+        session_->cursors().on_ready(&client::flush_ready, this);
+        for (auto const channel : asked.channels)
+            obey({command::kind::subscribe, channel, 0,
+                  start_of(channel, asked.has_snapshot, asked.cursor), asked.delivery});
+        return pump();
+    }
+    auto const cursor = cursor_text(asked);
+    bool const is_poll =
+        transport_ == transport_kind::long_poll || transport_ == transport_kind::short_poll;
+
+    std::string target = is_websocket() ? "/ws?channel="
+                         : is_poll      ? "/poll?channel="
+                                        : "/sse?channel=";
+    for (auto const channel : asked.channels) target.append(server::names[channel]) += ',';
+    target.pop_back();
+    if (!cursor.empty()) target.append("&cursor=").append(cursor);
+    if (asked.has_snapshot) target += "&snapshot=1";
+    target += asked.delivery.as_parameters();
+    if (is_poll) {
+        target += "&wait=" + std::to_string(asked.wait_seconds);
+        target += "&limit=" + std::to_string(asked.limit);
+        poll_limit_ = asked.limit;
+        poll_deadline_ = virtual_now + std::chrono::seconds{asked.wait_seconds};
+    }
+
+    auto& at = world_.on->loops[loop_index_];
+    session_context const context{world_.on->endpoint, at.wakes, virtual_now, 0};
+    // A poll may be answered before it is made.
+    if (!is_poll) {
+        replies_.push_back({is_websocket() ? "HTTP/1.1 101 " : "HTTP/1.1 200 ", "\r\n\r\n"});
+        session_ = make_session(transport_, context, target);
+    }
+    // The short-poll without a cursor asks for the state.
+    bool const has_snapshot =
+        asked.has_snapshot || (is_poll && asked.wait_seconds == 0 && cursor.empty());
+    bool has_snapshot_events = false;
+    auto const delivery = asked.delivery.applied_to({});
+    for (auto const channel : asked.channels)
+        open(channel, start_of(channel, has_snapshot, asked.cursor), delivery, {},
+             &has_snapshot_events);
+    if (is_poll) {
+        is_gathering_ = true;
+        session_ = make_session(transport_, context, target);
+        is_gathering_ = false;
+    }
+    if (transport_ == transport_kind::sse) expect_start(has_snapshot_events);
+    session_->cursors().on_ready(&client::flush_ready, this);
+    pump();
+}
+
+/// A stream begins with its cursor, unless a snapshot follows, whose events bring their own.
+inline void client::expect_start(bool has_snapshot_events) {
+    std::string cursor;
+    std::vector<place> places;
+    for (auto const& each : subscriptions_) {
+        auto const at = real(each.channel)->reached();
+        cursor += cursor.empty() ? "id: " : "!";
+        if (subscriptions_.size() > 1) cursor.append(server::names[each.channel]) += '~';
+        cursor += position_text(at.epoch, at.offset);
+        places.push_back({each.channel, at});
+    }
+    if (has_snapshot_events) replies_.push_back({"retry: 2000\n\n"});
+    else replies_.push_back({cursor + "\nretry: 2000\n\n", {}, std::move(places)});
+}
+
+/// Begins a subscription and expects what the client is told about it.
+inline void client::open(std::size_t channel, start_position const& start,
+                         delivery_options const& delivery, std::string const& with_id,
+                         bool* has_snapshot_events) {
+    auto const& history = world_.on->at(channel).history;
+    std::string const name{server::names[channel]};
+    if (find(channel) != nullptr) {
+        replies_.push_back({"{\"error\":{\"code\":\"already_subscribed\",", "}" + with_id + "}"});
+        return;
+    }
+    subscription_queue queue{history, delivery};
+    auto const opening = queue.open(start);
+    if (opening.is_ahead) {
+        ++covered_.refusals;
+        if (!is_plain())
+            replies_.push_back({"{\"error\":{\"code\":\"bad_cursor\",", "}" + with_id + "}"});
+        return;
+    }
+    if (opening.is_recovered) ++covered_.recoveries;
+    if (has_snapshot_events != nullptr && opening.has_snapshot) *has_snapshot_events = true;
+    if (opening.has_snapshot) ++covered_.snapshots;
+    if (auto const* const opened = real(channel)) {
+        auto const at = opened->reached();
+        if (!queue.is_reached(at.offset))
+            fail("a subscription to " + name + " starts at " + std::to_string(at.offset) + ", due" +
+                 queue.describe());
+        if (is_websocket())
+            replies_.push_back({"{\"subscribed\":\"" + name + '"' + with_id + ",\"cursor\":\"" +
+                                    position_text(at.epoch, at.offset) + "\",\"recovered\":" +
+                                    (opening.is_recovered ? "true}" : "false}"),
+                                {},
+                                {{channel, at}}});
+    }
+    if (opening.missed) {
+        ++(opening.missed->reason == gap_reason::epoch ? covered_.epoch_gaps : covered_.gaps);
+        auto const text = gap_text(name, *opening.missed);
+        if (is_websocket()) replies_.push_back({text});
+        else if (transport_ == transport_kind::sse) replies_.push_back({sse_data(text) + '\n'});
+        else if (!is_plain()) {
+            poll_gaps_.push_back(*opening.missed);
+            poll_gap_channels_.push_back(channel);
+        }
+    }
+    subscriptions_.push_back({channel, std::move(queue), ++subscriptions_made_});
+}
+
+} // namespace livetape::simulation
