@@ -19,20 +19,41 @@ namespace livetape::simulation {
 /// goes for how many events it stands.
 struct published_event {
     std::string key; ///< empty: none
-    std::string envelope_head, envelope_rest;
+    std::string payload;
+    payload_kind kind = payload_kind::json;
+    std::string envelope_head{}, envelope_rest{};
     std::string binary_rest{}; ///< of a binary payload: what follows instead in a binary frame
 };
+
+/// Writes down the envelope of an event.
+inline published_event event_of(std::string_view channel, std::uint64_t offset,
+                                std::string_view key, std::string_view payload, payload_kind kind) {
+    published_event event{std::string{key}, std::string{payload}, kind};
+    event.envelope_head =
+        "{\"channel\":\"" + std::string{channel} + "\",\"offset\":" + std::to_string(offset);
+    if (!key.empty()) event.envelope_head.append(",\"key\":\"").append(key) += '"';
+    auto& rest = event.envelope_rest;
+    if (kind == payload_kind::json) rest.append(",\"data\":").append(payload);
+    else if (kind == payload_kind::text) rest.append(",\"data\":\"").append(payload) += '"';
+    // Binary payloads are three zeros, again and again.
+    else rest.append(",\"data64\":\"").append(payload.size() / 3 * 4, 'A') += '"';
+    rest += '}';
+    if (kind == payload_kind::binary) event.binary_rest.append("}\n").append(payload);
+    return event;
+}
 
 /// One life of a channel: everything that was published in it, in order.
 class channel_history {
 public:
     channel_history(std::string_view channel, std::uint64_t epoch_of_it,
                     channel_options const& options)
-        : name{channel}, epoch{epoch_of_it}, keys_max{options.keys_max} {}
+        : name{channel}, epoch{epoch_of_it}, keys_max{options.keys_max}, merges{options.merge !=
+                                                                                nullptr} {}
 
     std::string name;
     std::uint64_t epoch;
     std::size_t keys_max;
+    bool merges;                         ///< payloads are objects, whose fields are put together
     std::vector<published_event> events; ///< that of offset 1 first
     std::uint64_t first_kept = 1;        ///< what retention has left begins here
 

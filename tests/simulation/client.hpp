@@ -3,6 +3,8 @@
 #include "any_session.hpp"
 #include "coverage.hpp"
 #include "delivery_change.hpp"
+#include "history_text.hpp"
+#include "merged_event.hpp"
 #include "plain_session.hpp"
 #include "server.hpp"
 #include "subscription_queue.hpp"
@@ -107,7 +109,14 @@ public:
     void give_credit(std::size_t channel, std::uint32_t flushes);
     void ask_for_stats(std::size_t channel);
     void unsubscribe(std::size_t channel);
-    bool publish(std::size_t channel, std::string_view key, std::string_view payload);
+    void ask_for_history(std::size_t channel, history_question const& asked);
+    bool publish(std::size_t channel, std::string_view key, std::string_view payload,
+                 std::string_view message_id);
+
+    /// What names a client's publish, beside those of the host.
+    [[nodiscard]] static std::string id_of_publish(std::string_view message_id) {
+        return message_id.empty() ? std::string{} : "by a client: " + std::string{message_id};
+    }
 
     /// The connection breaks.
     void cut() {
@@ -181,7 +190,14 @@ private:
     };
 
     struct command {
-        enum class kind : std::uint8_t { subscribe, unsubscribe, change, credit, stats } what;
+        enum class kind : std::uint8_t {
+            subscribe,
+            unsubscribe,
+            change,
+            credit,
+            stats,
+            history
+        } what;
         std::size_t channel;
         std::uint64_t id = 0;
         start_position start{};
@@ -227,6 +243,8 @@ private:
 
     void read_plan();
     bool read_event(wire_item const& found, std::size_t begin);
+    [[nodiscard]] bool read_envelope(subscription_queue const& queue, due_event const& taken,
+                                     std::uint64_t count, strict_reader& from);
     bool read_reply(wire_item const& found, std::size_t begin);
     std::optional<expected_reply> unexpected(wire_item const& found);
     std::optional<expected_reply> read_answer(std::string_view bytes);

@@ -56,19 +56,37 @@ inline void client::ask_for_stats(std::size_t channel) {
         give({command::kind::stats, channel, next_id()}, "stats", {});
 }
 
-/// The caller puts the event into the history, and pumps.
-inline bool client::publish(std::size_t channel, std::string_view key, std::string_view payload) {
+inline void client::ask_for_history(std::size_t channel, history_question const& asked) {
+    if (!is_websocket()) return;
+    command const from{command::kind::history, channel, next_id()};
+    auto const name = std::string{server::names[channel]};
+    if (!send("{\"history\":\"" + name + '"' + from.with_id() + asked.as_fields() + '}')) return;
+    ++covered_.histories;
+    replies_.push_back({history_text(world_.on->at(channel).history, asked, from.with_id(),
+                                     world_.on->endpoint.options().history.bytes_max)});
+    pump();
+}
+
+/// The caller pumps; if this is true, it puts the event into the history before.
+/// @param message_id  names the publish, which may have been made before; or empty
+inline bool client::publish(std::size_t channel, std::string_view key, std::string_view payload,
+                            std::string_view message_id) {
     auto const id = std::to_string(++next_id_);
     auto const name = std::string{server::names[channel]};
     std::string json = "{\"publish\":\"" + name + "\",\"id\":" + id;
     if (!key.empty()) json.append(",\"key\":\"").append(key) += '"';
+    if (!message_id.empty()) json.append(",\"message_id\":\"").append(message_id) += '"';
     if (!send(json.append(",\"data\":").append(payload) + '}')) return false;
-    auto const& history = world_.on->at(channel).history;
-    auto const offset = history.last() + 1;
+    auto const& to = world_.on->at(channel);
+    auto const known =
+        message_id.empty() ? 0 : to.memory.find(id_of_publish(message_id), virtual_now);
+    auto const offset = known != 0 ? known : to.next_offset();
+    if (known != 0) ++covered_.duplicates;
     replies_.push_back({"{\"published\":\"" + name + "\",\"id\":" + id +
                         ",\"offset\":" + std::to_string(offset) + ",\"cursor\":\"" +
-                        position_text(history.epoch, offset) + "\"}"});
-    return true;
+                        position_text(to.history.epoch, offset) +
+                        (known != 0 ? "\",\"duplicate\":true}" : "\"}")});
+    return known == 0;
 }
 
 /// Gives a command: by a message, or by calls where there are none.
@@ -192,7 +210,8 @@ inline void client::obey_plainly(command const& from) {
     case command::kind::credit:
         cursors.give_credit(*subscription, from.flushes);
         return known->queue.give_credit(from.flushes);
-    case command::kind::stats: return;
+    case command::kind::stats:
+    case command::kind::history: return;
     }
 }
 

@@ -11,7 +11,8 @@ struct coverage {
                   partial_writes = 0, given_back = 0, answers = 0, empty_answers = 0, trailers = 0,
                   heartbeats = 0, stalls = 0, overruns = 0, refusals = 0, deferred = 0,
                   unsubscriptions = 0, changes = 0, changes_by_command = 0, credits = 0, stats = 0,
-                  conflated = 0, deaths_in_callback = 0, lives = 0, quiet_checks = 0;
+                  histories = 0, duplicates = 0, merged = 0, conflated = 0, deaths_in_callback = 0,
+                  lives = 0, quiet_checks = 0;
 
     /// Calls `visit(name, count)` for each.
     template <class Visit>
@@ -37,6 +38,9 @@ struct coverage {
         visit("changes of what is delivered, by a command", changes_by_command);
         visit("credits given by a command", credits);
         visit("counts asked for", stats);
+        visit("histories asked for", histories);
+        visit("publishes made twice", duplicates);
+        visit("events that may be merged", merged);
         visit("events that stand for several", conflated);
         visit("sessions destroyed in their callback", deaths_in_callback);
         visit("lives of the server", lives);

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "subscription_queue.hpp"
+#include "served_channel.hpp"
 #include "verdict.hpp"
 #include "virtual_clock.hpp"
 #include "wire_text.hpp"
@@ -8,7 +8,9 @@
 #include <livetape/channel/dispatcher.hpp>
 #include <livetape/channel/hub.hpp>
 #include <livetape/transport/endpoint.hpp>
+#include <livetape/transport/merge_json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -48,21 +50,6 @@ private:
     time_point awaited_tick_ = time_point::max();
 };
 
-/// A channel beside the history that its subscribers must see.
-struct served_channel {
-    std::shared_ptr<channel> source;
-    channel_history history;
-    bool has_large_payloads = false;
-    std::uint64_t keyless_in_ten = 0; ///< events of ten that have no key
-
-    /// Whether retention never passes anybody.
-    [[nodiscard]] bool keeps_all() const {
-        auto const& limits = source->options();
-        return limits.log_events_max > 1000 && limits.log_bytes_max > 4096 &&
-               limits.log_age_max.count() == 0;
-    }
-};
-
 /// One life of a server: a hub with the channels, each drawn anew, and two loops.
 class server {
 public:
@@ -72,42 +59,68 @@ public:
 
     server(std::uint64_t seed, random_source& random)
         : source{{}, {channel_count, seed, read_virtual_now}}, endpoint{source, options()} {
-        for (std::size_t i = 0; i < channel_count; ++i) open(names[i], random);
+        for (auto const name : names) open(name, random);
+        if (random.one_in(3)) begin_copy(random);
     }
 
     [[nodiscard]] served_channel& at(std::size_t index) { return *channels_[index]; }
 
+    /// Called with a channel's history for each event that is there to be seen.
+    using seen_function = void (*)(void* context, channel_history const& in);
+    void on_event(seen_function call, void* context) {
+        call_seen_ = call;
+        context_ = context;
+    }
+
     /// Publishes into the channel and its history; the offset is returned.
+    /// @param id  names the publish, which is then made once; or empty
     std::uint64_t publish(std::size_t index, std::string_view key, std::string_view payload,
-                          payload_kind kind, verdict& judge) {
+                          payload_kind kind, std::string_view id) {
         auto& to = at(index);
-        auto const offset = to.source->publish(payload, {key, kind});
-        note(index, key, payload, kind);
-        judge.check(offset == to.history.last(), [] { return "publish returned a wrong offset"; });
-        return offset;
+        auto const known = id.empty() ? 0 : to.memory.find(id, virtual_now);
+        auto const expected = known != 0 ? known : to.next_offset();
+        auto const done = to.source->try_publish(payload, {key, kind, id});
+        if (done.offset != expected || done.is_duplicate != (known != 0))
+            fail("a publish got the offset " + std::to_string(done.offset) + ", not " +
+                 std::to_string(expected));
+        if (known == 0) note(index, key, payload, kind, id);
+        return expected;
     }
 
-    /// Puts an event that was published into the history.
-    void note(std::size_t index, std::string_view key, std::string_view payload,
-              payload_kind kind) {
+    /// Puts an event that was published into the history, at once or when its time comes.
+    void note(std::size_t index, std::string_view key, std::string_view payload, payload_kind kind,
+              std::string_view id) {
         auto& to = at(index);
-        auto head = "{\"channel\":\"" + std::string{names[index]} +
-                    "\",\"offset\":" + std::to_string(to.history.last() + 1);
-        if (!key.empty()) head.append(",\"key\":\"").append(key) += '"';
-        std::string rest, binary_rest;
-        if (kind == payload_kind::binary) binary_rest.append("}\n").append(payload);
-        if (kind == payload_kind::json) rest.append(",\"data\":").append(payload);
-        else if (kind == payload_kind::text) rest.append(",\"data\":\"").append(payload) += '"';
-        // Binary payloads are three zeros, again and again.
-        else rest.append(",\"data64\":\"").append(payload.size() / 3 * 4, 'A') += '"';
-        to.history.publish(
-            {std::string{key}, std::move(head), rest += '}', std::move(binary_rest)});
-        look_at_retention(index);
+        if (!id.empty()) to.memory.add(id, to.next_offset(), virtual_now);
+        to.collect(key, payload, kind);
+        show(index, false);
     }
 
-    void expire() {
+    void set_interval(std::size_t index, std::chrono::nanoseconds interval) {
+        if (at(index).is_copied) return;
+        at(index).set_interval(interval);
+        show(index, false);
+    }
+
+    /// What is due by now is done: collected events are there, and copies, and old events are gone.
+    void advance() {
         source.advance(virtual_now);
-        for (std::size_t i = 0; i < channel_count; ++i) look_at_retention(i);
+        for (auto& each : channels_)
+            if (each->copies && each->copies->due <= virtual_now) copy(*each);
+        for (std::size_t i = 0; i < channel_count; ++i) {
+            show(i, true);
+            at(i).just_copied = 0;
+            look_at_retention(i);
+        }
+    }
+
+    [[nodiscard]] time_point next_advance() const { return source.next_advance(); }
+
+    /// Whether events are published that are not there yet.
+    [[nodiscard]] bool is_waiting() const {
+        return std::any_of(channels_.begin(), channels_.end(), [](auto const& each) {
+            return !each->collected.empty() || (each->copies && each->copies->due != never);
+        });
     }
 
     /// What retention keeps is the channel's to say; that it keeps enough and not too much is
@@ -121,17 +134,55 @@ public:
         bool const is_exact = limits.log_bytes_max > (1u << 20) && limits.log_age_max.count() == 0;
         if (first < of.history.first_kept || first < by_count || first > last + 1 ||
             (is_exact && first != by_count))
-            retention_error = "retention keeps from " + std::to_string(first) + " on, of " +
-                              std::to_string(last) + " events in " + of.history.name;
+            fail("retention keeps from " + std::to_string(first) + " on, of " +
+                 std::to_string(last) + " events in " + of.history.name);
         of.history.first_kept = first;
     }
 
     hub source;
     live_endpoint endpoint;
     std::array<loop, 2> loops;
-    std::string retention_error;
+    std::string error; ///< what went wrong first; empty: nothing
 
 private:
+    void fail(std::string what) {
+        if (error.empty()) error = std::move(what);
+    }
+
+    /// Moves what is there to be seen into the history.
+    void show(std::size_t index, bool has_waited) {
+        auto& of = at(index);
+        if (auto wrong = of.check_collected(has_waited); !wrong.empty()) {
+            fail(std::move(wrong) + " in " + of.history.name + ": " +
+                 std::to_string(of.history.last()) + " and " + std::to_string(of.collected.size()) +
+                 " collected, of " + std::to_string(of.source->last_offset()));
+            return;
+        }
+        if (of.history.last() == of.source->last_offset()) return;
+        while (of.history.last() < of.source->last_offset()) {
+            of.history.publish(std::move(of.collected.front()));
+            of.collected.pop_front();
+            if (of.history.last() == of.source->last_offset()) look_at_retention(index);
+            for (auto& each : channels_)
+                if (each->copies && each->copies->from == index) each->copies->note();
+            if (call_seen_ != nullptr) call_seen_(context_, of.history);
+        }
+        of.due = of.collected.empty() ? never : next_aligned(virtual_now, of.interval);
+    }
+
+    void copy(served_channel& to) {
+        auto& copies = *to.copies;
+        auto const& from = at(copies.from).history;
+        auto const first = to.next_offset();
+        for (auto const offset : copies.copied(from)) {
+            auto const& event = from.at(offset);
+            to.collect(event.key, event.payload, event.kind);
+        }
+        to.just_copied = to.next_offset() - first;
+        copies.reached = from.last();
+        copies.due = never;
+    }
+
     static live_options options() {
         live_options options;
         options.sse_retry_jitter = {};
@@ -147,16 +198,42 @@ private:
         if (random.one_in(4)) options.log_age_max = std::chrono::milliseconds{200};
         if (random.one_in(4)) options.on_overrun = overrun_policy::close;
         if (random.one_in(3)) options.log_bytes_max = 4096;
+        if (random.one_in(5)) options.merge = &merge_json_fields;
+        if (random.one_in(5)) options.publish_interval = std::chrono::milliseconds{30};
+        if (random.one_in(2)) options.collected_bytes_max = 1000;
+        options.publish_window_events = random.below(4);
+        if (random.one_in(2)) options.publish_window_age = std::chrono::milliseconds{50};
         auto const source_of = source.try_open(name, options);
         channel_history history{name, source_of->epoch(), options};
         constexpr std::array<std::uint64_t, 4> keyless{0, 0, 3, 10};
         channels_[opened_++] = std::make_unique<served_channel>(
-            served_channel{source_of, std::move(history), options.log_bytes_max > 4096,
+            served_channel{source_of, std::move(history), publish_memory{options},
                            keyless[random.below(keyless.size())]});
+        channels_[opened_ - 1]->interval = options.publish_interval;
+    }
+
+    /// The last channel follows the first one. Which of them is first at one instant is open, so
+    /// the first one is then on no timer and forgets nothing by itself.
+    void begin_copy(random_source& random) {
+        constexpr std::size_t from = 0;
+        auto& to = at(channel_count - 1);
+        auto const& options_of = at(from).source->options();
+        bool const merges = at(from).history.merges || to.history.merges;
+        // How many large events an index of keys keeps is not specified.
+        bool const fits = options_of.log_bytes_max <= to.source->options().log_bytes_max;
+        if (merges || !fits || options_of.log_age_max.count() > 0) return;
+        at(from).set_interval(std::chrono::nanoseconds{0});
+        at(from).is_copied = true;
+        slow_copy_options options{std::chrono::milliseconds{random.one_in(2) ? 10 : 30}};
+        if (random.one_in(2)) options.mode = delivery_mode::every;
+        to.copies.emplace(copying{from, options});
+        source.copy(*at(from).source, *to.source, options);
     }
 
     std::array<std::unique_ptr<served_channel>, channel_count> channels_;
     std::size_t opened_ = 0;
+    seen_function call_seen_ = nullptr;
+    void* context_ = nullptr;
 };
 
 } // namespace livetape::simulation

@@ -56,10 +56,11 @@ public:
         else if (choice < 860) act(who);
         else if (choice < 980) advance(std::chrono::milliseconds{random.below(20)});
         else if (choice < 990) quiet();
-        else if (choice < 995) server_->expire();
+        else if (choice < 993) server_->advance();
+        else if (choice < 995) change_timer();
         else if (choice < 999) advance(std::chrono::milliseconds{random.below(40'000)});
         else restart();
-        if (!server_->retention_error.empty()) judge_.fail(server_->retention_error);
+        if (!server_->error.empty()) judge_.fail(server_->error);
     }
 
     /// Lets everything through and everybody read; then nothing may be left.
@@ -81,7 +82,8 @@ public:
             }
             if (!is_quiet) continue;
             // Time goes on as long as somebody waits for a tick.
-            auto const next = next_tick();
+            auto const next = std::min(next_tick(), server_->is_waiting() ? server_->next_advance()
+                                                                          : time_point::max());
             if (next == time_point::max()) break;
             advance(std::max(next, virtual_now) - virtual_now);
         }
@@ -108,6 +110,11 @@ private:
             if (each->is_connected()) each->cut();
         server_ = std::make_unique<server>(mix_bits(seed_ + lives_++), random());
         world_.on = server_.get();
+        server_->on_event(
+            [](void* self, channel_history const& in) {
+                for (auto& each : static_cast<simulation*>(self)->clients_) each->note(in);
+            },
+            this);
     }
 
     void run(std::size_t loop_index, std::size_t subscribers_max) {
@@ -132,19 +139,39 @@ private:
         auto const index = random().below(server::channel_count);
         auto& to = server_->at(index);
         auto const key = draw_key(to);
-        auto const kind = static_cast<payload_kind>(random().below(3));
-        auto size = random().below(20);
-        if (to.has_large_payloads && random().one_in(100))
-            size = random().below(random().one_in(10) ? 70'000 : 1'000);
-        std::string payload;
-        if (kind == payload_kind::json) payload = json_of(size);
-        else if (kind == payload_kind::text) payload.assign(size, 't');
-        else payload.assign(size / 3 * 3, '\0');
-        auto const offset = server_->publish(index, key, payload, kind, judge_);
+        auto const drawn = draw_payload(to);
+        auto const id =
+            random().one_in(8) ? "h" + std::to_string(random().below(3)) : std::string{};
+        auto const offset = server_->publish(index, key, drawn.payload, drawn.kind, id);
         if (is_told_)
             tell("  event " + std::to_string(offset) + " of " + to.history.name + ", key " + key +
-                 ", " + std::to_string(payload.size()) + " bytes");
-        for (auto& each : clients_) each->note(to.history);
+                 ", " + std::to_string(drawn.payload.size()) + " bytes");
+    }
+
+    struct drawn_payload {
+        std::string payload;
+        payload_kind kind = payload_kind::json;
+    };
+
+    [[nodiscard]] drawn_payload draw_payload(served_channel const& to) {
+        if (to.history.merges) return {draw_fields(to.next_offset())};
+        auto const kind = static_cast<payload_kind>(random().below(3));
+        auto size = random().below(20);
+        bool const has_room = to.source->options().log_bytes_max > 4096;
+        if (has_room && random().one_in(100))
+            size = random().below(random().one_in(10) ? 70'000 : 1'000);
+        if (kind == payload_kind::json) return {json_of(size)};
+        if (kind == payload_kind::text) return {std::string(size, 't'), kind};
+        return {std::string(size / 3 * 3, '\0'), kind};
+    }
+
+    [[nodiscard]] std::string draw_fields(std::uint64_t offset) {
+        std::string object;
+        for (auto const field : merged_fields)
+            if (random().one_in(3))
+                object.append(object.empty() ? "\"" : ",\"").append(field) +=
+                    "\":" + std::to_string(offset);
+        return '{' + object + '}';
     }
 
     [[nodiscard]] std::string draw_key(served_channel const& to) {
@@ -195,16 +222,36 @@ private:
         if (choice < 15)
             return who.give_credit(channel, 1 + static_cast<std::uint32_t>(random().below(3)));
         if (choice < 16) return who.ask_for_stats(channel);
+        if (choice < 17)
+            return who.ask_for_history(channel, draw_question(server_->at(channel).history.last()));
         if (!who.is_plain()) publish_by(who, channel);
     }
 
     void publish_by(client& who, std::size_t channel) {
-        auto const key = draw_key(server_->at(channel));
-        auto const payload = json_of(random().below(10));
-        if (!who.publish(channel, key, payload)) return;
-        server_->note(channel, key, payload, payload_kind::json);
-        for (auto& each : clients_) each->note(server_->at(channel).history);
+        auto const& to = server_->at(channel);
+        auto const key = draw_key(to);
+        auto const payload =
+            to.history.merges ? draw_fields(to.next_offset()) : json_of(random().below(10));
+        auto const id =
+            random().one_in(3) ? "m" + std::to_string(random().below(3)) : std::string{};
+        if (who.publish(channel, key, payload, id))
+            server_->note(channel, key, payload, payload_kind::json, client::id_of_publish(id));
         who.pump();
+    }
+
+    void change_timer() {
+        constexpr std::array<std::uint64_t, 3> intervals{0, 10, 30};
+        server_->set_interval(random().below(server::channel_count),
+                              std::chrono::milliseconds{intervals[random().below(3)]});
+    }
+
+    [[nodiscard]] history_question draw_question(std::uint64_t last) {
+        history_question asked;
+        if (random().one_in(2)) asked.from = random().below(last + 2);
+        if (random().one_in(3)) asked.to = random().below(last + 3);
+        if (random().one_in(2)) asked.limit = 1 + random().below(5);
+        asked.is_reversed = random().one_in(3);
+        return asked;
     }
 
     [[nodiscard]] client::request::from draw_cursor() {
@@ -294,9 +341,11 @@ private:
             auto const next = std::min_element(
                 clients_.begin(), clients_.end(),
                 [](auto const& a, auto const& b) { return a->wakes_at() < b->wakes_at(); });
-            auto const at = std::min((*next)->wakes_at(), next_tick());
+            auto const at = std::min({(*next)->wakes_at(), next_tick(), server_->next_advance()});
             if (at > until) break;
             virtual_now = std::max(virtual_now, at);
+            if (server_->next_advance() <= virtual_now) server_->advance();
+            if (!server_->error.empty()) judge_.fail(server_->error);
             for (std::size_t i = 0; i < server_->loops.size(); ++i)
                 if (server_->loops[i].awaited_tick() <= virtual_now) tick(i);
             if ((*next)->wakes_at() <= virtual_now) (*next)->pump();

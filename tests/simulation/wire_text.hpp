@@ -1,9 +1,10 @@
 #pragma once
 
-#include "subscription_queue.hpp"
+#include "channel_history.hpp"
 
 #include <livetape/channel/cursor.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -117,6 +118,18 @@ inline std::string sse_data(std::string_view text) {
         if (c == '\n') lines += "data: ";
     }
     return lines += '\n';
+}
+
+/// The text of such a block from its first `data: ` on, which the block may have left out.
+inline std::string sse_text(std::string_view lines) {
+    std::string text;
+    if (lines.ends_with("\n\n")) lines.remove_suffix(2);
+    for (std::size_t begin = 0; begin < lines.size();) {
+        auto const end = std::min(lines.find("\ndata: ", begin), lines.size());
+        text.append(text.empty() && begin == 0 ? "" : "\n").append(lines, begin, end - begin);
+        begin = end + 7;
+    }
+    return text;
 }
 
 /// Reads a JSON text that must have an exact shape, from front to back.
