@@ -157,6 +157,8 @@ TEST_CASE("transport/history: refusals have a status, a reason and a counter") {
              {"from", request("GET", "/history?channel=c&from=x"), 400, error::bad_query},
              {"to", request("GET", "/history?channel=c&to=-1"), 400, error::bad_query},
              {"limit", request("GET", "/history?channel=c&limit=0"), 400, error::bad_query},
+             {"two limits", request("GET", "/history?channel=c&limit=1&limit=2"), 400,
+              error::bad_query},
              {"reverse", request("GET", "/history?channel=c&reverse=yes"), 400,
               error::bad_query}}) {
         CAPTURE(v.name);

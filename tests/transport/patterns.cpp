@@ -206,6 +206,8 @@ TEST_CASE("transport/patterns: each limit is refused with the limit named") {
              refused{R"({"subscribe":"a.b.c.*","id":1})", error::pattern_too_deep, "3 tokens"},
              refused{R"({"subscribe":"a*","id":1})", error::bad_pattern, "tokens of their own"},
              refused{R"({"subscribe":"a.>.b","id":1})", error::bad_pattern, "last token"},
+             refused{R"({"subscribe":")" + std::string(254, 'a') + R"(.*","id":1})",
+                     error::bad_pattern, "255 bytes"},
              refused{R"({"subscribe":"a..*","id":1})", error::bad_pattern, "empty"},
              refused{R"({"subscribe":"a b.*","id":1})", error::bad_pattern, "letters"},
              refused{R"({"subscribe":"a.*","cursor":"1-1","id":1})", error::bad_cursor, "pattern"},

@@ -150,8 +150,9 @@ TEST_CASE(
         char const* wait;
         std::chrono::milliseconds expected;
     };
-    for (auto const& v : {wait_vector{"1", 1000ms}, wait_vector{"2", 2000ms},
-                          wait_vector{"3", 2500ms}, wait_vector{"4294967295", 2500ms}}) {
+    for (auto const& v :
+         {wait_vector{"1", 1000ms}, wait_vector{"2", 2000ms}, wait_vector{"3", 2500ms},
+          wait_vector{"4294967295", 2500ms}, wait_vector{"99999999999999999999", 2500ms}}) {
         auto const waiting = open_poll(w, "channel=ticks&wait=" + std::string{v.wait} +
                                               "&cursor=" + w.cursor("ticks", 2));
         waiting->advance(v.expected - 1ms);
@@ -161,7 +162,7 @@ TEST_CASE(
         CHECK(only_response(waiting->received).body ==
               "{\"cursor\":\"" + w.cursor("ticks", 2) + "\",\"events\":[]}\n");
     }
-    for (auto const* wrong : {"4294967296", "-1", "1.5", "", "x"}) {
+    for (auto const* wrong : {"-1", "1.5", "", "x"}) {
         auto const refused = poll(w, "channel=ticks&wait=" + std::string{wrong});
         CHECK(refused.status == 400);
         CHECK(refused.code() == "bad_query");
@@ -244,6 +245,8 @@ TEST_CASE("transport/poll_session: an answer is limited, and the cursor says whe
     }
     CHECK(poll(w, "channel=ticks&limit=0").code() == "bad_query");
     CHECK(poll(w, "channel=ticks&limit=x").code() == "bad_query");
+    auto const beyond = poll(w, "channel=ticks&cursor=oldest&limit=99999999999999999999");
+    CHECK(offsets_in(beyond.body) == range(1, 10));
 
     // By bytes: one event always fits, and two that are over the limit do not come together.
     fill(w, "big", 1);
@@ -430,6 +433,12 @@ TEST_CASE("transport/poll_session: refusals have a status, a reason and a counte
         {"too many", request("GET", "/poll?channel=a,b,c"), 429, error::too_many_channels},
         {"cursor", request("GET", "/poll?channel=ticks&cursor=x!y"), 400, error::bad_cursor},
         {"mode", request("GET", "/poll?channel=ticks&mode=newest"), 501, error::unsupported},
+        {"two modes", request("GET", "/poll?channel=ticks&mode=every&mode=latest"), 400,
+         error::bad_query},
+        {"two cursors", request("GET", "/poll?channel=ticks&cursor=now&cursor=now"), 400,
+         error::bad_query},
+        {"rate", request("GET", "/poll?channel=ticks&rate=5x"), 400, error::bad_query},
+        {"limit", request("GET", "/poll?channel=ticks&limit=-1"), 400, error::bad_query},
     };
     for (auto const& v : table) {
         CAPTURE(v.name);
@@ -577,6 +586,8 @@ TEST_CASE("transport/publish_session: refusals have a status, a reason and a cou
         {"publish", post("channel=secret", "text/plain", 3), "abc", error::not_authorized},
         {"no channel", post("", "text/plain", 3), "abc", error::bad_query},
         {"two channels", post("channel=a&channel=b", "text/plain", 3), "abc", error::bad_query},
+        {"two keys", post("channel=chat&key=a&key=b", "text/plain", 3), "abc", error::bad_query},
+        {"joins", post("channel=@presence/chat", "text/plain", 3), "abc", error::not_authorized},
         {"escape", post("channel=%x", "text/plain", 3), "abc", error::bad_query},
         {"key not UTF-8", post("channel=chat&key=%ff", "text/plain", 3), "abc", error::bad_query},
         {"long key", post("channel=chat&key=" + long_key, "text/plain", 3), "abc",
@@ -629,6 +640,8 @@ TEST_CASE("transport/publish_session: refusals have a status, a reason and a cou
             if (v.what == error::method_not_allowed) CHECK(r.field("Allow") == "POST, OPTIONS");
             CHECK(driver->on.end() == session_end::close);
             CHECK(driver->on.take_unread().empty());
+            if (v.what == error::body_too_large)
+                CHECK(r.body.find("at most 100 bytes") != std::string::npos);
         }
         CHECK(w.count(v.what) == 3);
         CHECK(w.count_all() == 3);

@@ -94,6 +94,21 @@ TEST_CASE("transport/presence: a session is on the channels that it subscribes t
     CHECK(member(who_is_on(w, "room").body, "count") == "0");
 }
 
+TEST_CASE("transport/presence: nobody but the hub says who comes and goes") {
+    world w{known_clients(), {.presence = true}};
+    w.source.open("room");
+    auto const ws = connect<websocket_session>(w, handshake("/ws"));
+    ws->send(masked(R"({"publish":"@presence/room","data":{"join":"eve"},"id":1})"));
+    CHECK(member(messages_of(*ws).back(), "code") == "not_authorized");
+    CHECK(w.source.open("@presence/room").last_offset() == 0);
+    // Whoever comes first may watch a room that is not there yet; it is the room's own companion.
+    w.source.open("@presence/later");
+    CHECK(w.source.find("@presence/@presence/later") == nullptr);
+    auto const& room = w.source.open("later");
+    REQUIRE(room.members() != nullptr);
+    CHECK(room.members()->companion() == w.source.find("@presence/later"));
+}
+
 TEST_CASE("transport/presence: who polls stays for the wait and the time to poll again") {
     live_options options = known_clients();
     options.presence_linger = 10s;

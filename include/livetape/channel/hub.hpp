@@ -145,7 +145,8 @@ private:
                                     std::shared_ptr<channel_settings const> settings) {
         if (!is_channel_name(name) || list_->end() >= options_.channels_max) return nullptr;
         std::shared_ptr<presence> members;
-        if (settings->options.presence) {
+        // Who is on a companion channel is nobody's concern, or each would need another.
+        if (settings->options.presence && !name.starts_with(presence_prefix)) {
             auto companion = open_companion(name, settings->options);
             if (!companion || list_->end() >= options_.channels_max) return nullptr;
             members = std::make_shared<presence>(settings->options, std::move(companion), agenda_);

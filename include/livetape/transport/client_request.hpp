@@ -25,11 +25,34 @@
 
 namespace livetape {
 
-/// Reads a decimal number such as `0.5`; false if the text is anything else.
+/// Reads a number such as `0.5` or `1e3`; one that no double holds becomes infinite. False if the
+/// text is anything else.
 [[nodiscard]] inline bool parse_decimal(std::string_view text, double& out) noexcept {
     auto const* const end = text.data() + text.size();
-    auto const result = std::from_chars(text.data(), end, out, std::chars_format::fixed);
-    return result.ec == std::errc{} && result.ptr == end;
+    auto const result = std::from_chars(text.data(), end, out);
+    bool const is_beyond = result.ec == std::errc::result_out_of_range;
+    if (is_beyond) out = std::numeric_limits<double>::infinity();
+    return (is_beyond || result.ec == std::errc{}) && result.ptr == end;
+}
+
+/// Reads a whole number; one beyond the type becomes the largest that it has, because every limit
+/// is below. False if the text is anything else.
+template <class Number>
+[[nodiscard]] bool parse_whole(std::string_view text, Number& out) noexcept {
+    auto const* const end = text.data() + text.size();
+    auto const result = std::from_chars(text.data(), end, out);
+    bool const is_beyond = result.ec == std::errc::result_out_of_range;
+    if (is_beyond) out = std::numeric_limits<Number>::max();
+    return (is_beyond || result.ec == std::errc{}) && result.ptr == end;
+}
+
+/// A query in which a parameter stands twice that can have one value only: which one counts would
+/// be a guess.
+[[nodiscard]] inline refusal_reason
+refuse_repetitions(http::query const& from, std::initializer_list<std::string_view> names) {
+    for (auto const name : names)
+        if (from.count(name) > 1) return {error::bad_query, std::string{name} + " is there twice"};
+    return {};
 }
 
 /// The subscriptions that a request asks for in its path and query:
@@ -68,9 +91,7 @@ public:
         auto const text = query_.get(name);
         if (!text) return otherwise;
         std::uint32_t value = 0;
-        auto const* const end = text->data() + text->size();
-        auto const result = std::from_chars(text->data(), end, value);
-        if (result.ec == std::errc{} && result.ptr == end) return value;
+        if (parse_whole(*text, value)) return value;
         wrong = {error::bad_query, std::string{name} + " must be a whole number"};
         return otherwise;
     }
@@ -134,6 +155,9 @@ check_subscribe(live_endpoint const& endpoint, std::string_view identity, std::s
 check_publish(live_endpoint const& endpoint, std::string_view identity, std::string_view name) {
     auto const& options = endpoint.options();
     if (!is_channel_name(name)) return {error::bad_channel_name};
+    // Whoever is allowed to publish everywhere could otherwise make people come and go.
+    if (name.starts_with(presence_prefix))
+        return {error::not_authorized, "who comes and goes is the server's to say"};
     if (!options.hooks.publish || !options.hooks.publish(identity, name))
         return {error::not_authorized, "not allowed to publish to \"" + std::string{name} + '"'};
     if (options.clients_may_create_channels || endpoint.source().find(name)) return {};
@@ -258,6 +282,9 @@ inline refusal_reason subscribe_request::parse(http::request_head const& head,
         if (auto refused = add_channels(value, channels_max)) return refused;
     }
 
+    if (auto refused = refuse_repetitions(
+            query_, {"cursor", "snapshot", "mode", "rate", "interval", "wait", "limit"}))
+        return refused;
     if (auto refused = read_delivery()) return refused;
     if (auto const snapshot = query_.get("snapshot")) {
         has_snapshot_ = *snapshot == "1" || *snapshot == "true";
@@ -285,9 +312,10 @@ inline refusal_reason subscribe_request::read_delivery() {
     for (std::string_view const name : {"rate", "interval"}) {
         auto const text = query_.get(name);
         double value = 0;
-        if (text &&
-            !(parse_decimal(*text, value) && set_interval(name == "rate", value, delivery_)))
+        if (!text) continue;
+        if (!parse_decimal(*text, value))
             return {error::bad_query, std::string{name} + " must be a number"};
+        set_interval(name == "rate", value, delivery_);
     }
     for (auto const& [name, value] : query_) {
         if (name != "keys") continue;

@@ -52,14 +52,12 @@ inline constexpr std::string_view modes_offered = "the modes are every and lates
     return true;
 }
 
-/// Puts a rate per second, or an interval in milliseconds, into a choice; false if it is no number
-/// or negative.
-[[nodiscard]] inline bool set_interval(bool is_rate, double value, delivery_choice& to) noexcept {
-    if (!(value >= 0)) return false;
+/// Puts a rate per second, or an interval in milliseconds, into a choice, whatever the number is:
+/// `apply` refuses what no limit allows.
+inline void set_interval(bool is_rate, double value, delivery_choice& to) noexcept {
     to.is_rate = is_rate;
-    // The rate 0 is the longest interval there is, which no limit allows.
+    // The rate 0 is the longest interval there is, a negative one less than the shortest.
     to.interval = delivery_choice::milliseconds{is_rate ? 1000 / value : value};
-    return true;
 }
 
 /// What a client may choose: every limit, with the reason for its default.

@@ -6,13 +6,11 @@
 #include <livetape/transport/client_request.hpp>
 #include <livetape/transport/history.hpp>
 
-#include <charconv>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 
 namespace livetape {
 
@@ -51,6 +49,8 @@ struct history_resource {
 
 private:
     [[nodiscard]] static refusal_reason read(http::query const& from, history_query& query) {
+        if (auto refused = refuse_repetitions(from, {"from", "to", "limit", "reverse"}))
+            return refused;
         refusal_reason wrong;
         read(from, "from", query.from, wrong);
         read(from, "to", query.to, wrong);
@@ -69,9 +69,7 @@ private:
                      refusal_reason& wrong) {
         auto const text = from.get(name);
         if (!text) return;
-        auto const* const end = text->data() + text->size();
-        auto const result = std::from_chars(text->data(), end, to.emplace());
-        if (result.ec != std::errc{} || result.ptr != end)
+        if (!parse_whole(*text, to.emplace()))
             wrong = {error::bad_query, std::string{name} + " must be a whole number"};
     }
 };

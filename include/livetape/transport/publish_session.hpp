@@ -88,6 +88,12 @@ private:
     refusal_reason open();
     void read(std::string_view& input);
     refusal_reason publish(client_published& done);
+    [[nodiscard]] refusal_reason why_unreadable() const {
+        if (body_.failure() != error::body_too_large) return {body_.failure()};
+        return {error::body_too_large, "a body has at most " +
+                                           std::to_string(endpoint_.options().message_bytes_max) +
+                                           " bytes"};
+    }
     [[nodiscard]] std::string_view message_id() const noexcept {
         if (auto const given = query_.get("message_id")) return *given;
         return head_.field("Idempotency-Key").value_or(std::string_view{});
@@ -153,6 +159,7 @@ inline refusal_reason publish_session::open() {
     auto const channel = query_.get("channel");
     if (!channel || query_.count("channel") > 1)
         return {error::bad_query, "name one channel: ?channel=NAME"};
+    if (auto refused = refuse_repetitions(query_, {"key", "message_id"})) return refused;
     if (!is_utf8(query_.get("key").value_or("")))
         return {error::bad_query, "the key must be UTF-8"};
     if (message_id().size() > message_id_bytes_max)
@@ -165,7 +172,7 @@ inline void publish_session::read(std::string_view& input) {
     auto const status = body_.feed(input);
     if (status == parse_status::need_more) return;
     is_reading_ = false;
-    if (status == parse_status::failed) return refuse({body_.failure()});
+    if (status == parse_status::failed) return refuse(why_unreadable());
     client_published done;
     if (auto const why = publish(done)) return refuse(why);
 

@@ -263,9 +263,24 @@ private:
         bool const is_close_sent = state_ == state::closing && queue_.is_empty();
         queue_.clear();
         if (!is_close_sent)
-            websocket::append_close_frame(out.lane(), describe(why).close_code,
-                                          describe(why).message);
+            websocket::append_close_frame(out.lane(), describe(why).close_code, reason_of(why));
         state_ = state::ended;
+    }
+
+    /// What a close frame says of an error: the limit too, if it is one.
+    [[nodiscard]] std::string reason_of(error why) const {
+        std::string reason{describe(why).message};
+        if (why == error::message_too_large)
+            reason += " of " + std::to_string(message_bytes_max()) + " bytes";
+        if (why == error::control_flood)
+            reason += "; at most " + std::to_string(reply_bytes_max()) + " bytes of them may wait";
+        return reason;
+    }
+
+    [[nodiscard]] std::size_t message_bytes_max() const noexcept {
+        auto const& options = endpoint_.options();
+        return use_ == websocket_use::messages ? options.handler_message_bytes_max
+                                               : options.message_bytes_max;
     }
 
     time_point abort(error why) noexcept {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <string>
@@ -23,6 +25,7 @@ public:
     /// @param has_bytes  whether the payload of a publish stands elsewhere
     command_failure run(bool has_bytes = false) {
         read_id();
+        refuse_repetitions();
         read_kind();
         if (failed()) return failure_;
         switch (read_.what) {
@@ -31,7 +34,7 @@ public:
         case command::kind::credit:
             read_.flushes = number<std::uint32_t>("flushes", 1).value_or(0);
             if (read_.flushes == 0)
-                fail(error::bad_message, "\"flushes\" must be a whole number from 1 on");
+                fail(error::bad_message, "a credit names the \"flushes\" that it gives");
             break;
         case command::kind::publish: read_publish(has_bytes); break;
         case command::kind::history: read_history(); break;
@@ -81,8 +84,9 @@ private:
         if (field.get(value) == simdjson::SUCCESS && value >= least &&
             value <= std::numeric_limits<Number>::max())
             return static_cast<Number>(value);
+        constexpr auto most = std::numeric_limits<Number>::max();
         fail(error::bad_message, '"' + std::string{name} + "\" must be a whole number from " +
-                                     std::to_string(least) + " on");
+                                     std::to_string(least) + " to " + std::to_string(most));
         return std::nullopt;
     }
 
@@ -120,6 +124,30 @@ private:
                                                 std::to_string(command_id_bytes_max) +
                                                 " bytes as JSON");
         read_.id = std::move(json);
+    }
+
+    /// RFC 8259 §4 leaves open which of two fields of one name counts. Here none does: whoever
+    /// wrote both would be told by nobody that one was dropped.
+    void refuse_repetitions() {
+        constexpr std::string_view known[] = {
+            "subscribe", "unsubscribe", "change", "credit",   "stats",    "publish",
+            "history",   "presence",    "id",     "cursor",   "snapshot", "mode",
+            "rate",      "interval",    "keys",   "add_keys", "key",      "remove_keys",
+            "flushes",   "message_id",  "data",   "data64",   "from",     "to",
+            "limit",     "reverse"};
+        static_assert(std::size(known) <= 32);
+        std::uint32_t seen = 0;
+        for (auto const field : object_) {
+            auto bit = std::uint32_t{1};
+            for (auto const name : known) {
+                if (field.key == name) {
+                    if ((seen & bit) != 0)
+                        fail(error::bad_message, '"' + std::string{name} + "\" is there twice");
+                    seen |= bit;
+                }
+                bit <<= 1;
+            }
+        }
     }
 
     void read_kind() {
@@ -185,11 +213,10 @@ private:
         for (auto const* name : {"rate", "interval"}) {
             if (!has(name)) continue;
             double value = 0;
-            if (!is_null(name) &&
-                (object_.at_key(name).get(value) != simdjson::SUCCESS ||
-                 !set_interval(name == std::string_view{"rate"}, value, read_.delivery)))
-                fail(error::bad_message, '"' + std::string{name} + "\" must be a number or null");
             if (is_null(name)) read_.delivery.interval = delivery_choice::milliseconds::zero();
+            else if (object_.at_key(name).get(value) == simdjson::SUCCESS)
+                set_interval(name == std::string_view{"rate"}, value, read_.delivery);
+            else fail(error::bad_message, '"' + std::string{name} + "\" must be a number or null");
         }
     }
 
@@ -251,6 +278,9 @@ inline command_failure parse_command(std::string_view message, bool has_bytes, c
     if (message.empty()) return {error::bad_json, "not JSON: the message is empty"};
     simdjson::dom::object object;
     auto const parsed = json_parser().parse(message.data(), message.size());
+    if (parsed.error() == simdjson::DEPTH_ERROR)
+        return {error::bad_json, "not JSON that this server takes: it nests deeper than " +
+                                     std::to_string(json_parser().max_depth()) + " levels"};
     if (parsed.error() != simdjson::SUCCESS)
         return {error::bad_json,
                 std::string{"not JSON: "} + simdjson::error_message(parsed.error())};

@@ -10,6 +10,9 @@ inline refusal_reason session_channels::check(pattern_request const& wanted, cur
     if (fault == pattern_fault::too_deep)
         return {error::pattern_too_deep,
                 "a pattern has at most " + std::to_string(options.pattern_tokens_max) + " tokens"};
+    if (fault == pattern_fault::too_long)
+        return {error::bad_pattern,
+                "a pattern has at most " + std::to_string(limits.bytes_max) + " bytes"};
     if (fault != pattern_fault::none) return {error::bad_pattern, std::string{describe(fault)}};
     for (auto const& each : patterns_)
         if (each->pattern == wanted.pattern) return {error::already_subscribed};
