@@ -10,6 +10,7 @@
 #include <livetape/channel/hub.hpp>
 
 #include "support/random_stream.hpp"
+#include "support/still_hub.hpp"
 
 #include <doctest/doctest.h>
 
@@ -25,20 +26,6 @@ using namespace livetape;
 using namespace std::chrono_literals;
 
 namespace {
-
-time_point frozen() { return time_point{}; }
-
-/// A hub whose clock stands still: what comes out may not depend on it.
-struct still_hub : hub {
-    still_hub() : hub{{.log_bytes_max = 16u << 20}, {.seed = 1, .now = frozen}} {}
-};
-
-std::vector<std::string> lines_of(channel const& from) {
-    std::vector<std::string> lines;
-    for (auto const& event : from.read(0, {.events_max = 1'000'000}))
-        lines.push_back(std::string{event.key} + ": " + std::string{event.payload});
-    return lines;
-}
 
 std::string tick(double time, double price, double volume, std::string_view symbol) {
     std::string text = "{\"ts\":";

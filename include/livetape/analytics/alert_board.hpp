@@ -1,10 +1,10 @@
 #pragma once
 
 #include <livetape/analytics/event_time.hpp>
-#include <livetape/analytics/value_text.hpp>
+#include <livetape/analytics/json_object.hpp>
 #include <livetape/channel/channel.hpp>
-#include <livetape/json_text.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -85,8 +85,11 @@ public:
             if (each.id == id) return true;
         return false;
     }
+    /// Of the latest change; 0 before the first.
+    [[nodiscard]] event_time time() const noexcept { return time_; }
     [[nodiscard]] std::size_t firing_count() const noexcept { return firing_.size(); }
-    /// Alerts that were not taken because of `firing_max`.
+    /// Alerts that were not taken because of `firing_max`, and changes that the channel did not
+    /// take because they are longer than its limits.
     [[nodiscard]] std::uint64_t refused() const noexcept { return refused_; }
 
 private:
@@ -105,31 +108,20 @@ private:
     }
 
     void publish(alert const& which, std::string_view state, event_time time) {
-        text_ = "{\"id\":";
-        append_json_string(text_, which.id);
-        text_ += ",\"severity\":\"";
-        text_ += name_of(which.how);
-        text_ += "\",\"state\":\"";
-        text_ += state;
-        text_ += "\",\"since\":";
-        append_time(text_, which.since);
-        text_ += ",\"time\":";
-        append_time(text_, time);
-        text_ += ",\"text\":";
-        append_json_string(text_, which.text);
-        if (!which.acknowledged_by.empty()) {
-            text_ += ",\"acknowledged_by\":";
-            append_json_string(text_, which.acknowledged_by);
-        }
-        text_ += '}';
-        to_->publish(text_, {.key = which.id});
+        time_ = std::max(time_, time);
+        text_.clear().text("id", which.id).text("severity", name_of(which.how));
+        text_.text("state", state).time("since", which.since).time("time", time);
+        text_.text("text", which.text);
+        if (!which.acknowledged_by.empty()) text_.text("acknowledged_by", which.acknowledged_by);
+        if (to_->publish(text_.finish(), {.key = which.id}) == 0) ++refused_;
     }
 
     channel* to_;
     std::size_t firing_max_;
     std::vector<alert> firing_;
     std::uint64_t refused_ = 0;
-    std::string text_;
+    event_time time_{0};
+    json_object text_;
 };
 
 } // namespace livetape

@@ -39,6 +39,8 @@ struct sliding_options {
 template <accumulator Accumulator>
 class sliding_window {
 public:
+    using accumulator_type = Accumulator;
+
     /// Preconditions: 0 < length <= `event_time_limit` / 4; the resolution is not negative.
     explicit sliding_window(event_time length, sliding_options const& options = {},
                             Accumulator empty = Accumulator{})

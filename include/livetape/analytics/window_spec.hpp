@@ -3,6 +3,7 @@
 #include <livetape/analytics/accumulator.hpp>
 #include <livetape/analytics/event_time.hpp>
 #include <livetape/analytics/hopping_window.hpp>
+#include <livetape/analytics/running_window.hpp>
 #include <livetape/analytics/session_window.hpp>
 #include <livetape/analytics/sliding_window.hpp>
 #include <livetape/analytics/tumbling_window.hpp>
@@ -49,6 +50,21 @@ struct sessions {
     }
     [[nodiscard]] event_time step() const noexcept { return gap; }
     [[nodiscard]] event_time watermark_delay() const noexcept { return options.watermark_delay; }
+};
+
+/// All since the beginning, said at every full `every` of event time; 0: only when asked to by the
+/// emission.
+struct running {
+    event_time every{0};
+
+    template <accumulator Accumulator>
+    [[nodiscard]] running_window<Accumulator> make(Accumulator empty) const {
+        return running_window<Accumulator>{every, std::move(empty)};
+    }
+    [[nodiscard]] event_time step() const noexcept {
+        return every.count() > 0 ? every : event_time_limit;
+    }
+    [[nodiscard]] event_time watermark_delay() const noexcept { return event_time{0}; }
 };
 
 struct sliding {

@@ -2,52 +2,50 @@
 
 #include <livetape/analytics/accumulator.hpp>
 #include <livetape/analytics/detail/numbers.hpp>
+#include <livetape/analytics/detail/output.hpp>
 #include <livetape/analytics/detail/record.hpp>
 #include <livetape/analytics/diagnostics.hpp>
+#include <livetape/analytics/emission.hpp>
 #include <livetape/analytics/event_time.hpp>
 #include <livetape/analytics/group_by.hpp>
-#include <livetape/analytics/value_text.hpp>
 #include <livetape/analytics/window_result.hpp>
 #include <livetape/analytics/window_spec.hpp>
-#include <livetape/channel/channel.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <tuple>
 #include <utility>
 
-namespace livetape {
+namespace livetape::detail {
 
-/// When a branch of a pipeline publishes.
-enum class emission : std::uint8_t {
-    at_close,  ///< each window once, when it has closed, and its corrections
-    on_update, ///< besides, the open window of a key after each of its events
-    on_tick,   ///< besides, the open windows that changed since, whenever the host says `tick`
+/// Whether an accumulator takes samples of so many numbers.
+template <class Accumulator, class Indices, class... Before>
+struct takes_numbers;
+
+template <class Accumulator, std::size_t... Index, class... Before>
+struct takes_numbers<Accumulator, std::index_sequence<Index...>, Before...> {
+    template <std::size_t>
+    using number = double;
+    static constexpr bool value = accumulates<Accumulator, Before..., number<Index>...>;
 };
 
-namespace detail {
-
-/// One way of a pipeline from records to an output channel: an operator per key.
+/// One way of a pipeline from records to an output: a window per key, or one for all of them.
 ///
 /// The watermark is that of the whole stream, not of one key: a key that has fallen silent has its
 /// windows closed by the events of others. It follows the events alone.
-template <std::size_t Numbers, class Spec, class Window>
+template <class View, class Spec, class Window, class Output>
 class branch {
 public:
-    branch(Spec const& spec, Window window, group_options const& options, channel& output,
+    branch(View view, Spec const& spec, Window window, group_options const& options, Output output,
            emission when)
-        : spec_{spec}, groups_{group{std::move(window)}, options}, output_{&output}, when_{when} {}
+        : view_{std::move(view)}, spec_{spec}, groups_{group{std::move(window)}, options},
+          output_{std::move(output)}, when_{when} {}
 
+    template <std::size_t Numbers>
     void take(record<Numbers> const& event, diagnostics& problems) {
         if constexpr (closes<Window>) sweep(event.time, problems);
-        auto& own = groups_.at(event.key, [&](std::string_view key, auto& evicted) {
-            problems.note(problem::key_evicted, {}, key);
-            finish(key, evicted, problems);
-        });
-        std::apply([&](auto const... number) { add(event, own, problems, number...); },
-                   event.numbers);
+        view_.pass(event, problems, [&](auto const& seen) { add(seen, problems); });
     }
 
     /// Closes the windows that are over when an event of that time comes.
@@ -59,7 +57,7 @@ public:
     void tick(diagnostics& problems) {
         if (when_ != emission::on_tick) return;
         groups_.for_each([&](std::string_view key, group& each) {
-            if (std::exchange(each.has_changed, false)) publish_provisional(key, each, problems);
+            if (std::exchange(each.has_changed, false)) send_provisional(key, each, problems);
         });
     }
 
@@ -74,23 +72,54 @@ private:
         bool has_changed = false; // since the last tick
     };
 
-    template <class... Number>
-    void add(record<Numbers> const& event, group& into, diagnostics& problems, Number... number) {
+    template <std::size_t Numbers>
+    void add(record<Numbers> const& event, diagnostics& problems) {
+        std::string_view const name = View::is_whole ? std::string_view{} : event.key;
+        auto& own = groups_.at(name, [&](std::string_view key, group& evicted) {
+            problems.note(problem::key_evicted, key, event.time);
+            finish(key, evicted, problems);
+        });
+        std::apply(
+            [&](auto const... number) {
+                using accumulator = typename Window::accumulator_type;
+                using indices = std::make_index_sequence<Numbers>;
+                if constexpr (View::is_whole &&
+                              takes_numbers<accumulator, indices, std::string_view>::value)
+                    add(event, own, problems, event.key, number...);
+                else add(event, own, problems, number...);
+            },
+            event.numbers);
+        if (when_ == emission::on_update) send_provisional(name, own, problems);
+    }
+
+    template <std::size_t Numbers, class... Input>
+    void add(record<Numbers> const& event, group& into, diagnostics& problems,
+             Input const&... input) {
         into.has_changed = true;
+        std::string_view const name = View::is_whole ? std::string_view{} : event.key;
+        auto const before = losses_of(into.window);
         if constexpr (closes<Window>) {
-            auto const dropped = into.window.counters().dropped;
-            for (auto closed = into.window.add(event.time, number...); closed;
+            for (auto closed = into.window.add(event.time, input...); closed;
                  closed = into.window.next())
-                publish(event.key, *closed, problems);
-            if (into.window.counters().dropped != dropped) [[unlikely]]
-                problems.note(problem::late, {}, event.key);
+                output_.send(name, *closed, problems);
         } else {
-            auto const late = into.window.late();
-            into.window.add(event.time, number...);
-            if (into.window.late() != late) [[unlikely]]
-                problems.note(problem::late, {}, event.key);
+            into.window.add(event.time, input...);
         }
-        if (when_ == emission::on_update) publish_provisional(event.key, into, problems);
+        auto const after = losses_of(into.window);
+        if (after.late != before.late) [[unlikely]]
+            problems.note(problem::late, event.key, event.time);
+        if (after.early != before.early) [[unlikely]]
+            problems.note(problem::crowded, event.key, event.time);
+    }
+
+    /// What a window has lost so far, because it came late or had to go early.
+    struct losses {
+        std::uint64_t late;
+        std::uint64_t early;
+    };
+    static losses losses_of(Window const& window) noexcept {
+        if constexpr (closes<Window>) return {window.counters().dropped, window.counters().forced};
+        else return {window.late(), window.left_early()};
     }
 
     /// Closes the windows of all keys once the stream has passed the end of one.
@@ -103,65 +132,38 @@ private:
         swept_ = reached;
         groups_.for_each([&](std::string_view key, group& each) {
             for (auto closed = each.window.advance(watermark); closed; closed = each.window.next())
-                publish(key, *closed, problems);
+                output_.send(key, *closed, problems);
         });
     }
 
     void finish(std::string_view key, group& each, diagnostics& problems) {
         if constexpr (closes<Window>)
             for (auto closed = each.window.finish(); closed; closed = each.window.next())
-                publish(key, *closed, problems);
+                output_.send(key, *closed, problems);
         else if (when_ == emission::on_tick && each.has_changed)
-            publish_provisional(key, each, problems);
+            send_provisional(key, each, problems);
     }
 
-    void publish_provisional(std::string_view key, group const& each, diagnostics& problems) {
+    void send_provisional(std::string_view key, group const& each, diagnostics& problems) {
         if constexpr (closes<Window>) {
-            if (auto const open = each.window.provisional()) publish(key, *open, problems);
+            if (auto const open = each.window.provisional()) output_.send(key, *open, problems);
         } else {
-            begin_text(key, each.window.time() - each.window.length(), each.window.time());
-            append_field(text_, "value", each.window.value());
-            send(key, problems);
+            // A window that slides is over at every moment, so this is a result like any other.
+            auto const end = each.window.time();
+            output_.send(key,
+                         window_result<typename Window::accumulator_type>{
+                             end - each.window.length(), end, each.window.total()},
+                         problems);
         }
     }
 
-    template <class Result>
-    void publish(std::string_view key, Result const& result, diagnostics& problems) {
-        begin_text(key, result.begin, result.end);
-        append_field(text_, "value", result.value());
-        if (result.late > 0) append_field(text_, "late", result.late);
-        if (result.is_provisional) text_ += ",\"provisional\":true";
-        if (result.is_correction) text_ += ",\"correction\":true";
-        send(key, problems);
-    }
-
-    void begin_text(std::string_view key, event_time begin, event_time end) {
-        text_ = "{";
-        if (!key.empty()) {
-            text_ += "\"key\":";
-            append_json_string(text_, key);
-            text_ += ',';
-        }
-        text_ += "\"begin\":";
-        append_time(text_, begin);
-        text_ += ",\"end\":";
-        append_time(text_, end);
-    }
-
-    void send(std::string_view key, diagnostics& problems) {
-        text_ += '}';
-        if (output_->publish(text_, {.key = key}) == 0) problems.note(problem::refused, {}, text_);
-    }
-
+    View view_;
     Spec spec_;
     group_by<group> groups_;
-    channel* output_;
+    Output output_;
     emission when_;
     event_time latest_ = event_time::min();
     std::int64_t swept_ = 0;
-    std::string text_;
 };
 
-} // namespace detail
-
-} // namespace livetape
+} // namespace livetape::detail

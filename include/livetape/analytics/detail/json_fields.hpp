@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -63,6 +64,9 @@ public:
         return std::nullopt;
     }
 
+    /// Whether events say when they happened.
+    [[nodiscard]] bool names_time() const noexcept { return !time.empty(); }
+
     [[nodiscard]] static std::optional<input> decode(std::string_view payload) noexcept {
         return payload;
     }
@@ -90,6 +94,35 @@ private:
 
     simdjson::dom::parser parser_;
     std::array<char, 24> digits_{};
+};
+
+/// Reads texts from payloads that are JSON objects.
+class json_texts {
+public:
+    struct wanted {
+        std::string_view name;
+        std::string_view* into; ///< valid until the next call
+    };
+
+    /// @return nothing if all of them have been read
+    std::optional<read_failure> read(std::string_view payload,
+                                     std::initializer_list<wanted> fields) {
+        simdjson::dom::object object;
+        if (payload.empty() ||
+            parser_.parse(payload.data(), payload.size()).get(object) != simdjson::SUCCESS)
+            return read_failure{problem::unparsable, {}};
+        for (auto const& each : fields) {
+            simdjson::dom::element field;
+            if (object[each.name].get(field) != simdjson::SUCCESS)
+                return read_failure{problem::missing_field, each.name};
+            if (field.get_string().get(*each.into) != simdjson::SUCCESS)
+                return read_failure{problem::wrong_type, each.name};
+        }
+        return std::nullopt;
+    }
+
+private:
+    simdjson::dom::parser parser_;
 };
 
 } // namespace livetape::detail

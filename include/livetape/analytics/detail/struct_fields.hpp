@@ -45,6 +45,10 @@ struct struct_fields {
         return std::nullopt;
     }
 
+    [[nodiscard]] static constexpr bool names_time() noexcept {
+        return !std::same_as<Time, unnamed>;
+    }
+
     [[nodiscard]] static std::optional<Struct> decode(std::string_view payload) {
         std::optional<Struct> decoded;
         if constexpr (std::is_trivially_copyable_v<Struct> &&
