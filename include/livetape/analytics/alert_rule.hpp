@@ -15,8 +15,8 @@
 
 namespace livetape {
 
-/// When what a detector says becomes an alert. Its id on the board is `name.key`, or `name` for
-/// events without a key.
+/// When what a detector says becomes an alert. Its id on the board is `name.key`, or one
+/// of the two if the other is empty.
 ///
 ///     fires      score >= fire_at, of an `anomaly_score` the onset; a `change_direction` counts 1
 ///     resolves   score <= resolve_at for `calm_events` events in a row
@@ -107,6 +107,7 @@ private:
 
     [[nodiscard]] std::string id_of(std::string_view key) const {
         if (key.empty()) return rule_.name;
+        if (rule_.name.empty()) return std::string{key};
         return std::string{rule_.name}.append(".").append(key);
     }
 

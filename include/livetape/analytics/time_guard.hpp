@@ -87,7 +87,14 @@ public:
         if (time <= latest_) return;
         latest_ = time;
         set_limits();
-        if (!held_.empty() && held_.front().event.time <= limit_) release(consume);
+        for (auto& each : std::exchange(held_, {})) {
+            if (each.event.time > limit_) {
+                held_.push_back(std::move(each));
+                continue;
+            }
+            follow(each.event.time);
+            consume(each.view());
+        }
     }
 
     /// At the end of the stream nothing is left that could be made late.
