@@ -102,6 +102,24 @@ TEST_CASE("channel/channel: flushes early what reaches the bound of collected by
     CHECK(feed.last_offset() == 4);
 }
 
+TEST_CASE("channel/channel: goes on after a collected event, but not after what nobody published") {
+    world w{{.publish_interval = 1s}};
+    auto& feed = w.all.open("feed");
+    feed.publish("1");
+    auto const offset = feed.publish("2");
+    auto const open_after = [&](std::uint64_t seen) {
+        return feed.open_cursor({start_position::kind::after, {feed.epoch(), seen}, false});
+    };
+    CHECK(open_after(offset + 1).is_ahead);
+    CHECK(feed.last_offset() == 0);
+    auto const opened = open_after(offset);
+    CHECK_FALSE(opened.is_ahead);
+    CHECK(opened.is_recovered);
+    CHECK(opened.next_offset == offset + 1);
+    CHECK(feed.last_offset() == offset);
+    CHECK(open_after(offset + 1).is_ahead);
+}
+
 TEST_CASE("channel/publish_window: answers a retry with the first offset, within its bounds") {
     for (auto const interval : {0ms, 10ms}) {
         CAPTURE(interval.count());

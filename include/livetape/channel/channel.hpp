@@ -220,7 +220,8 @@ public:
 
     /// Decides, at one instant, where a subscription starts and what it must be told first.
     /// A conflating cursor that retention has passed misses nothing as long as the index of keys
-    /// has forgotten none: it begins where it is.
+    /// has forgotten none: it begins where it is. One at an event that is still collected, as its
+    /// publisher has it, flushes what is collected.
     [[nodiscard]] opened_cursor open_cursor(start_position const& start,
                                             delivery_mode mode = delivery_mode::every);
 
@@ -359,6 +360,11 @@ private:
 
 inline opened_cursor channel::open_cursor(start_position const& start, delivery_mode mode) {
     short_lock_guard const lock{lock_};
+    // Whoever published a collected event was told its offset and may go on after it.
+    if (timed_ && start.from == start_position::kind::after && start.after.epoch == epoch() &&
+        start.after.offset >= log_.next_offset() &&
+        start.after.offset < log_.next_offset() + timed_->events.count())
+        append_collected();
     opened_cursor opened;
     opened.next_offset = log_.next_offset();
     if (start.from == start_position::kind::oldest) {
