@@ -13,8 +13,10 @@ inline void client::subscribe(std::size_t channel, bool has_snapshot, request::f
     if (cursor == request::from::now) text = "now";
     if (cursor == request::from::oldest) text = "oldest";
     if (is_ahead) {
-        auto const& history = world_.on->at(channel).history;
-        start = {start_position::kind::after, {history.epoch, history.last() + 1}, has_snapshot};
+        // The last one that was published may be collected yet, the one after it cannot be known.
+        auto const& to = world_.on->at(channel);
+        auto const after = to.next_offset() - world_.random->below(2);
+        start = {start_position::kind::after, {to.history.epoch, after}, has_snapshot};
     }
     if (start.from == start_position::kind::after)
         text = position_text(start.after.epoch, start.after.offset);

@@ -116,6 +116,9 @@ inline void client::open(std::size_t channel, start_position const& start,
         replies_.push_back({"{\"error\":{\"code\":\"already_subscribed\",", "}" + with_id + "}"});
         return;
     }
+    bool const is_of_this_life = start.after.epoch == history.epoch;
+    if (start.from == start_position::kind::after && is_of_this_life)
+        world_.on->show_collected(channel, start.after.offset);
     subscription_queue queue{history, delivery};
     auto const opening = queue.open(start);
     if (opening.is_ahead) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "coverage.hpp"
 #include "served_channel.hpp"
 #include "verdict.hpp"
 #include "virtual_clock.hpp"
@@ -57,8 +58,9 @@ public:
     static constexpr std::array<std::string_view, channel_count> names{"a", "b.c", "long-name"};
     static constexpr std::size_t keys = 8;
 
-    server(std::uint64_t seed, random_source& random)
-        : source{{}, {channel_count, seed, read_virtual_now}}, endpoint{source, options()} {
+    server(std::uint64_t seed, random_source& random, coverage& seen)
+        : source{{}, {channel_count, seed, read_virtual_now}}, endpoint{source, options()},
+          covered_{seen} {
         for (auto const name : names) open(name, random);
         if (random.one_in(3)) begin_copy(random);
     }
@@ -114,6 +116,17 @@ public:
         }
     }
 
+    /// Somebody goes on after an event: what is collected up to it is flushed.
+    void show_collected(std::size_t index, std::uint64_t after) {
+        auto& of = at(index);
+        if (after <= of.history.last() || after >= of.next_offset()) return;
+        ++covered_.asked_for;
+        // A poll is yet to begin.
+        of.source->flush_collected();
+        of.due = virtual_now;
+        show(index, true);
+    }
+
     [[nodiscard]] time_point next_advance() const { return source.next_advance(); }
 
     /// Whether events are published that are not there yet.
@@ -160,6 +173,7 @@ private:
         }
         if (of.history.last() == of.source->last_offset()) return;
         while (of.history.last() < of.source->last_offset()) {
+            if (of.interval.count() > 0) ++covered_.flushed;
             of.history.publish(std::move(of.collected.front()));
             of.collected.pop_front();
             if (of.history.last() == of.source->last_offset()) look_at_retention(index);
@@ -177,6 +191,7 @@ private:
         for (auto const offset : copies.copied(from)) {
             auto const& event = from.at(offset);
             to.collect(event.key, event.payload, event.kind);
+            ++covered_.copied;
         }
         to.just_copied = to.next_offset() - first;
         copies.reached = from.last();
@@ -232,6 +247,7 @@ private:
 
     std::array<std::unique_ptr<served_channel>, channel_count> channels_;
     std::size_t opened_ = 0;
+    coverage& covered_;
     seen_function call_seen_ = nullptr;
     void* context_ = nullptr;
 };

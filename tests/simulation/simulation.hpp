@@ -108,7 +108,7 @@ private:
         ++covered_.lives;
         for (auto& each : clients_)
             if (each->is_connected()) each->cut();
-        server_ = std::make_unique<server>(mix_bits(seed_ + lives_++), random());
+        server_ = std::make_unique<server>(mix_bits(seed_ + lives_++), random(), covered_);
         world_.on = server_.get();
         server_->on_event(
             [](void* self, channel_history const& in) {
@@ -233,7 +233,7 @@ private:
         auto const payload =
             to.history.merges ? draw_fields(to.next_offset()) : json_of(random().below(10));
         auto const id =
-            random().one_in(3) ? "m" + std::to_string(random().below(3)) : std::string{};
+            random().one_in(2) ? "m" + std::to_string(random().below(2)) : std::string{};
         if (who.publish(channel, key, payload, id))
             server_->note(channel, key, payload, payload_kind::json, client::id_of_publish(id));
         who.pump();
