@@ -96,6 +96,18 @@ public:
                std::find(newest_.begin(), newest_.end(), offset) != newest_.end();
     }
 
+    /// The same, when `last` was the newest event.
+    [[nodiscard]] bool was_indexed(std::uint64_t offset, std::uint64_t last) const {
+        std::vector<std::string> later;
+        for (auto next = offset + 1; next <= last; ++next) {
+            auto const& key = at(next).key;
+            if (key == at(offset).key) return false;
+            if (!key.empty() && std::find(later.begin(), later.end(), key) == later.end())
+                later.push_back(key);
+        }
+        return at(offset).key.empty() || later.size() < keys_max;
+    }
+
     /// Whether the key of an event has a newer one that can be had.
     [[nodiscard]] bool has_newer(std::uint64_t offset) const {
         auto const& key = at(offset).key;

@@ -126,7 +126,8 @@ inline bool subscription_queue::skip_forgotten(gap const& missed) {
     if (missed.first != missed.last || !is_due()) look(read_upto_);
     for (auto each = due_.begin(); each != due_.end();) {
         bool const is_lost = each->offset >= missed.first && each->offset <= missed.last &&
-                             !source_->is_indexed(each->offset);
+                             !source_->is_indexed(each->offset) &&
+                             !source_->was_indexed(each->offset, read_upto_);
         each = is_lost ? drop(each) : each + 1;
     }
     return true;
