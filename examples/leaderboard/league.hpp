@@ -6,14 +6,13 @@
 #include <livetape/analytics/count.hpp>
 #include <livetape/analytics/diagnostics.hpp>
 #include <livetape/analytics/event_time.hpp>
+#include <livetape/analytics/key_ranking.hpp>
 #include <livetape/analytics/pipeline.hpp>
-#include <livetape/analytics/space_saving.hpp>
 #include <livetape/analytics/sum.hpp>
 #include <livetape/channel/channel.hpp>
 #include <livetape/channel/channel_name.hpp>
 #include <livetape/channel/hub.hpp>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -34,9 +33,10 @@ inline constexpr std::size_t players_max = 5000;
 inline constexpr std::uint64_t points_max = 1'000'000; ///< of one play
 
 /// Plays in, sessions out: what each player did between two pauses of `gap`, as `[plays, points]`,
-/// after each play and once more when the session is over.
+/// after each play and once more when the session is over. And, of all players, who has the most
+/// points: the ten that are on the board.
 inline auto sessions_of_plays(livetape::event_time gap, livetape::channel& sessions,
-                              livetape::channel& problems) {
+                              livetape::channel& problems, rank_board& board) {
     return livetape::from<play>()
         .time(&play::time)
         .number(&play::points)
@@ -44,6 +44,15 @@ inline auto sessions_of_plays(livetape::event_time gap, livetape::channel& sessi
         .window(livetape::sessions{gap})
         .apply<livetape::combine<livetape::count, livetape::sum>>()
         .to(sessions, livetape::emission::on_update)
+        .whole()
+        .window(livetape::running{})
+        .apply(livetape::top_keys{{.count = 10, .counters = players_max}})
+        .to(
+            [&board](auto const& so_far) {
+                auto const top = so_far.value();
+                board.show(top, top.size());
+            },
+            livetape::emission::on_tick)
         .report(problems);
 }
 
@@ -58,7 +67,7 @@ public:
     league(livetape::hub& hub, livetape::event_time gap)
         : hub_{hub}, plays_{hub.open("plays")}, sessions_{hub.open("sessions")},
           problems_channel_{hub.open("problems")}, board_{hub.open("board")},
-          pipeline_{sessions_of_plays(gap, sessions_, problems_channel_)} {}
+          pipeline_{sessions_of_plays(gap, sessions_, problems_channel_, board_)} {}
 
     /// Takes over the plays since the last call. @param now  ends sessions of who has gone silent
     void look(livetape::event_time now) {
@@ -67,8 +76,7 @@ public:
         for_each_new(sessions_, sessions_read_, [&](auto const& event) {
             hub_.publish("player." + std::string{event.key}, event.payload);
         });
-        std::array<decltype(points_)::item, 10> top;
-        board_.show(top, points_.top(top));
+        pipeline_.tick();
         problems_.report(problems_channel_);
     }
 
@@ -104,7 +112,6 @@ private:
             return refuse(livetape::problem::wrong_type, "points");
         pipeline_.take(
             {livetape::to_event_time(event.time), player, static_cast<std::uint32_t>(points)});
-        if (points > 0) points_.add(player, points);
     }
 
     livetape::hub& hub_;
@@ -113,9 +120,8 @@ private:
     livetape::channel& problems_channel_;
     rank_board board_;
     std::invoke_result_t<decltype(sessions_of_plays), livetape::event_time, livetape::channel&,
-                         livetape::channel&>
+                         livetape::channel&, rank_board&>
         pipeline_;
-    livetape::space_saving<std::string> points_{players_max};
     livetape::diagnostics problems_;
     simdjson::dom::parser parser_;
     std::uint64_t plays_read_ = 0;

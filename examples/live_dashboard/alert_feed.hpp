@@ -34,12 +34,12 @@ public:
         auto const change = alarm.add(std::chrono::steady_clock::now().time_since_epoch(), value);
         if (change == livetape::alarm_change::none) return;
         bool const is_raised = change == livetape::alarm_change::fired;
-        payload said;
+        auto said = payload();
         said.text("what", rule.what)
             .text("of", of)
             .text("state", is_raised ? "raised" : "cleared")
-            .number("value", value, 1)
-            .number("limit", is_raised ? rule.limits.fire_at : rule.limits.resolve_at, 1)
+            .rounded("value", value, 1)
+            .rounded("limit", is_raised ? rule.limits.fire_at : rule.limits.resolve_at, 1)
             .text("unit", rule.unit);
         alerts_.publish(said.finish(), {.key = key});
     }

@@ -46,6 +46,9 @@ std::optional<arguments> arguments::parse(int argc, char const* const* argv, int
         ->capture_default_str();
     app.add_flag("--loop", read.is_endless, "Start the replay over when it ends")->needs(replay);
     app.add_option("--seed", read.seed, "Seed of the simulated market")->capture_default_str();
+    app.add_option("--seconds", read.seconds, "Ends by itself after so long; 0: on Ctrl-C")
+        ->check(CLI::Range(0.0, 1e9))
+        ->capture_default_str();
     try {
         app.parse(argc, argv);
     } catch (CLI::ParseError const& error) {

@@ -17,6 +17,7 @@ struct arguments {
     double speed = 1;
     bool is_endless = false;
     std::uint64_t seed = 7;
+    double seconds = 0; ///< after which it ends by itself; 0: on Ctrl-C
 
     /// Reads the command line; for what it leaves out, looks for the page and for uPlot beside the
     /// program and above it, so that it runs from a build folder and from anywhere else.

@@ -4,6 +4,7 @@
 //
 //   live_dashboard                                            a simulated market
 //   live_dashboard --replay quotes.csv --speed 10 --loop      a recorded one
+//   live_dashboard --seconds 60                               ends by itself after a minute
 
 #include "../support/market_simulator.hpp"
 #include "../support/quote_replay.hpp"
@@ -19,7 +20,9 @@
 #include <asio/io_context.hpp>
 #include <asio/ip/address.hpp>
 #include <asio/signal_set.hpp>
+#include <asio/steady_timer.hpp>
 
+#include <chrono>
 #include <csignal>
 #include <exception>
 #include <filesystem>
@@ -84,9 +87,9 @@ int run(arguments const& from) {
 
     // By this the page sets its clock by the server's, and learns what a request of it weighs.
     server.get("/about", [&, text = description](livetape::http::request_head const& head) {
-        dashboard::payload about;
+        auto about = dashboard::payload();
         about.text("market", text)
-            .number("request_bytes", static_cast<double>(head_bytes(head)), 0);
+            .rounded("request_bytes", static_cast<double>(head_bytes(head)), 0);
         return livetape::http_reply{.content_type = "application/json",
                                     .body = std::string{about.finish()},
                                     .fields = "Cache-Control: no-store\r\n"};
@@ -109,11 +112,20 @@ int run(arguments const& from) {
     quotes.start();
 
     asio::signal_set signals{io, SIGINT, SIGTERM};
-    signals.async_wait([&](std::error_code, int) {
+    asio::steady_timer end{io};
+    auto const stop = [&](std::error_code ended, int = 0) {
+        if (ended) return;
         telemetry.stop();
         quotes.stop();
         server.stop();
-    });
+        signals.cancel();
+        end.cancel();
+    };
+    signals.async_wait(stop);
+    if (from.seconds > 0) {
+        end.expires_after(std::chrono::milliseconds{static_cast<long>(from.seconds * 1000)});
+        end.async_wait(stop);
+    }
     auto const host = address.is_unspecified() ? std::string{"127.0.0.1"} : address.to_string();
     std::cout << "live_dashboard: http://" << host << ':' << at.port()
               << "/ (market: " << description << ")" << std::endl;

@@ -92,8 +92,10 @@ private:
     }
 
     void publish(examples::quote const& latest) {
-        payload said;
-        said.price("bid", latest.bid).price("ask", latest.ask).number("volume", latest.volume, 0);
+        auto said = payload();
+        said.significant("bid", latest.bid, price_digits)
+            .significant("ask", latest.ask, price_digits)
+            .rounded("volume", latest.volume, 0);
         quotes_.publish(said.finish(), {.key = latest.symbol});
         auto& own = bars_.at(latest.symbol);
         for (auto closed = own.add(wall_time(), latest.mid(), latest.volume); closed;
@@ -126,15 +128,15 @@ private:
     void publish_bar(std::string_view symbol, livetape::window_result<bar> const& closed) {
         auto const [prices, mean] = closed.value();
         auto const begin = std::chrono::duration_cast<std::chrono::seconds>(closed.begin);
-        payload said;
-        said.number("begin", static_cast<double>(begin.count()), 0)
-            .price("open", prices.open)
-            .price("high", prices.high)
-            .price("low", prices.low)
-            .price("close", prices.close)
-            .price("average", prices.volume > 0 ? prices.vwap : mean)
-            .number("volume", prices.volume, 0)
-            .number("count", static_cast<double>(prices.count), 0);
+        auto said = payload();
+        said.rounded("begin", static_cast<double>(begin.count()), 0)
+            .significant("open", prices.open, price_digits)
+            .significant("high", prices.high, price_digits)
+            .significant("low", prices.low, price_digits)
+            .significant("close", prices.close, price_digits)
+            .significant("average", prices.volume > 0 ? prices.vwap : mean, price_digits)
+            .rounded("volume", prices.volume, 0)
+            .rounded("count", static_cast<double>(prices.count), 0);
         bars_channel_.publish(said.finish(), {.key = symbol});
         alerts_.check(range_rule, symbol, (prices.high - prices.low) / prices.low * 1e4);
     }

@@ -24,7 +24,7 @@ public:
         counted_.for_each([&](std::string_view what, livetape::ewma_rate const& rate) {
             double const per_second = rate.at(now());
             if (std::isnan(per_second)) return; // it has only just begun
-            rates_.publish(payload{}.number("value", per_second, 2).finish(), {.key = what});
+            rates_.publish(payload().rounded("value", per_second, 2).finish(), {.key = what});
         });
     }
 

@@ -47,7 +47,7 @@ private:
         auto const metrics = machine_.read(now.count());
         if (!metrics) return false;
         for (auto const& [name, value] : *metrics) {
-            telemetry_.publish(payload{}.number("value", value, 2).finish(), {.key = name});
+            telemetry_.publish(payload().rounded("value", value, 2).finish(), {.key = name});
             if (name == "cpu") alerts_.check(cpu_rule, "this machine", value);
             if (name == "memory") alerts_.check(memory_rule, "this machine", value);
         }

@@ -1,12 +1,12 @@
 #pragma once
 
-#include "../support/json_object.hpp"
 #include "portfolio.hpp"
 #include "tick.hpp"
 
 #include <livetape/analytics/alert_board.hpp>
 #include <livetape/analytics/event_time.hpp>
 #include <livetape/analytics/ewma.hpp>
+#include <livetape/analytics/json_object.hpp>
 #include <livetape/analytics/latest_join.hpp>
 #include <livetape/analytics/threshold_alarm.hpp>
 #include <livetape/channel/channel.hpp>
@@ -23,13 +23,12 @@
 
 namespace market {
 
-/// Alerts about a market and a portfolio in it. What is usual is learnt, so that one set of limits
+/// Alerts about spreads and about a portfolio. What is usual is learnt, so that one set of limits
 /// does for currencies and for coins:
 ///
 /// | alert | severity | fires when |
 /// | --- | --- | --- |
 /// | `spread.X` | warning | a spread is 3 times the usual one |
-/// | `move.X` | notice | a price is 4 deviations from its mean of late |
 /// | `drawdown` | critical | the portfolio has lost so much since it was worth most |
 class market_watch {
 public:
@@ -43,7 +42,6 @@ public:
 
     void see(tick const& latest) {
         auto& own = symbols_.try_emplace(latest.symbol, span_).first->second;
-        watch_move(latest, own);
         own.spread.add_right(latest.time, latest.bid);
         auto const spread = own.spread.add_left(latest.time, latest.ask);
         if (auto const known = spread ? spread : own.spread.value())
@@ -64,7 +62,7 @@ public:
     void publish(livetape::event_time time) const {
         for (auto const& [symbol, own] : symbols_)
             if (auto const spread = own.spread.value())
-                spreads_.publish(examples::json_object{}
+                spreads_.publish(livetape::json_object{}
                                      .time("t", time)
                                      .text("symbol", symbol)
                                      .number("spread", *spread)
@@ -77,25 +75,13 @@ private:
     static constexpr std::uint64_t ticks_to_learn = 30;
 
     struct watched {
-        explicit watched(livetape::event_time span) : usual_spread{span}, prices{span} {}
+        explicit watched(livetape::event_time span) : usual_spread{span} {}
 
         livetape::latest_join<livetape::difference> spread; // ask less bid
         livetape::ewma usual_spread;
-        livetape::ewm_variance prices;
         livetape::threshold_alarm wide{{.fire_at = 3, .resolve_at = 1.5}};
-        livetape::threshold_alarm moved{{.fire_at = 4, .resolve_at = 2}};
         std::uint64_t ticks = 0;
     };
-
-    void watch_move(tick const& latest, watched& own) {
-        double const deviation = own.prices.deviation();
-        double const move = (latest.price - own.prices.mean()) / deviation;
-        own.prices.add(latest.time, latest.price);
-        if (own.ticks < ticks_to_learn || !(deviation > 0)) return;
-        tell("move." + latest.symbol, livetape::severity::notice,
-             own.moved.add(latest.time, std::fabs(move)), latest.time,
-             (latest.symbol + " is %+.1f deviations from its mean").c_str(), move);
-    }
 
     void watch_spread(tick const& latest, watched& own, double spread) {
         double const ratio = spread / own.usual_spread.value();

@@ -1,8 +1,7 @@
 #pragma once
 
-#include "../support/json_object.hpp"
-
 #include <livetape/analytics/event_time.hpp>
+#include <livetape/analytics/json_object.hpp>
 
 #include <functional>
 #include <limits>
@@ -27,7 +26,7 @@ struct tick {
 using tick_source = std::function<std::optional<tick>()>;
 
 inline std::string to_json(tick const& from) {
-    return std::string{examples::json_object{}
+    return std::string{livetape::json_object{}
                            .time("t", from.time)
                            .text("symbol", from.symbol)
                            .number("price", from.price)

@@ -6,7 +6,6 @@
 //   sensors --replay machine_temperature_system_failure.csv          a recording, 100 readings/s
 //   sensors --replay nyc_taxi.csv --rate 1000 --alert-at 0.9999      any `timestamp,value` file
 
-#include "../support/acknowledgements.hpp"
 #include "../support/every.hpp"
 #include "../support/page_host.hpp"
 #include "../support/uplot.hpp"
@@ -14,6 +13,7 @@
 #include "host_telemetry.hpp"
 #include "sensor_watch.hpp"
 
+#include <livetape/analytics/acknowledgements.hpp>
 #include <livetape/analytics/alert_board.hpp>
 #include <livetape/livetape.hpp>
 
@@ -54,15 +54,17 @@ int run(page_host& host, choices const& chosen) {
     auto source = open_source(chosen.replay);
 
     livetape::hub hub{{.log_bytes_max = 16u << 20, .log_events_max = 30'000}};
+    auto& problems = hub.open("problems");
+    livetape::alert_board alerts{hub.open("alerts")};
+    livetape::live_options options;
+    livetape::acknowledgements acknowledged{alerts, hub.open("acknowledgements"), options.hooks};
+    acknowledged.report(problems);
     livetape::server server{host.io.get_executor(), hub};
-    server.live("/live", examples::acknowledgements::live());
+    server.live("/live", options);
     server.files("/vendor/", examples::find_uplot(host.examples()));
 
-    livetape::alert_board alerts{hub.open("alerts")};
-    examples::acknowledgements acknowledged{hub};
-    sensors::sensor_watch watch{alerts, hub.open("readings"), chosen.alert_at};
+    auto watch = sensors::watch_sensors(alerts, hub.open("readings"), problems, chosen.alert_at);
 
-    livetape::event_time now{0};
     double due = 0; // readings, not yet a whole one
     constexpr std::chrono::milliseconds turn{20};
     examples::every const readings{host.io, turn, [&] {
@@ -74,10 +76,11 @@ int run(page_host& host, choices const& chosen) {
                                                due = 0; // what was not there is not made up for
                                                break;
                                            }
-                                           now = next->time;
-                                           watch.see(*next);
+                                           watch.take(*next);
+                                           acknowledged.advance(next->time);
                                        }
-                                       acknowledged.pass_on(alerts, now);
+                                       watch.tick();
+                                       acknowledged.run();
                                    }};
     return host.run(server);
 }

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <livetape/analytics/value_text.hpp>
+#include <livetape/analytics/json_object.hpp>
 #include <livetape/channel/channel.hpp>
-#include <livetape/json_text.hpp>
 
 #include <cstddef>
 #include <string>
@@ -21,12 +20,10 @@ public:
     template <class Items>
     void show(Items const& top, std::size_t count) {
         for (std::size_t i = 0; i < count; ++i) {
-            std::string json = R"({"name":)";
-            livetape::append_json_string(json, top[i].key);
-            json += R"(,"value":)";
-            livetape::append_value(json, top[i].count);
-            json += '}';
-            set(i, std::move(json));
+            set(i, std::string{livetape::json_object{}
+                                   .text("name", top[i].key)
+                                   .value("value", top[i].count)
+                                   .finish()});
         }
         for (auto i = count; i < shown_.size(); ++i) set(i, "null");
     }

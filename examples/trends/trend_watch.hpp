@@ -7,10 +7,9 @@
 #include <livetape/analytics/decayed_top_k.hpp>
 #include <livetape/analytics/ewma.hpp>
 #include <livetape/analytics/hyperloglog.hpp>
+#include <livetape/analytics/json_object.hpp>
 #include <livetape/analytics/space_saving.hpp>
-#include <livetape/analytics/value_text.hpp>
 #include <livetape/channel/hub.hpp>
-#include <livetape/json_text.hpp>
 
 #include <algorithm>
 #include <array>
@@ -72,16 +71,12 @@ public:
         words_board_.show(words, words_count);
         std::array<decltype(influencers_)::item, 10> influencers;
         influencers_board_.show(influencers, influencers_.top(influencers));
-        std::string json = R"({"time":)";
-        livetape::append_time(json, now_);
-        json += R"(,"posts":)";
-        livetape::append_number(json, count_);
-        json += R"(,"authors":)";
-        livetape::append_value(json, std::round(authors_.value()));
-        json += R"(,"mood":)";
-        livetape::append_value(json, mood_.value());
-        json += '}';
-        mood_channel_.publish(json);
+        mood_channel_.publish(livetape::json_object{}
+                                  .time("time", now_)
+                                  .value("posts", count_)
+                                  .rounded("authors", authors_.value(), 0)
+                                  .number("mood", mood_.value())
+                                  .finish());
     }
 
 private:
@@ -91,14 +86,11 @@ private:
     }
 
     void publish(post const& read, double mood) {
-        std::string json = R"({"author":)";
-        livetape::append_json_string(json, read.author);
-        json += R"(,"text":)";
-        livetape::append_json_string(json, read.text);
-        json += R"(,"mood":)";
-        livetape::append_value(json, mood);
-        json += '}';
-        posts_.publish(json);
+        posts_.publish(livetape::json_object{}
+                           .text("author", read.author)
+                           .text("text", read.text)
+                           .number("mood", mood)
+                           .finish());
     }
 
     static constexpr std::size_t counters = 1000;

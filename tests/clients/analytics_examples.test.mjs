@@ -176,7 +176,7 @@ describe('examples/sensors', () => {
         const live = await connect(sensors.url);
         live.send({ subscribe: 'readings', cursor: 'oldest' });
         const { key, data } = await live.find(({ channel }) => channel === 'readings', 'reading');
-        assert.equal(key, data.sensor);
+        assert.equal(key, data.key);
         assert.ok(Number.isFinite(data.value) && data.score >= 0 && data.score < 1);
         assert.deepEqual(await within(sensors.exited, 'end'), { code: 0, signal: null });
     });

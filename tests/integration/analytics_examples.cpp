@@ -2,12 +2,14 @@
 
 #include "../../examples/market/market_watch.hpp"
 #include "../../examples/market/portfolio.hpp"
+#include "../../examples/market/price_move.hpp"
 #include "../../examples/market/tick_source.hpp"
 #include "../../examples/sensors/csv_replay.hpp"
 #include "../../examples/sensors/sensor_watch.hpp"
-#include "../../examples/support/acknowledgements.hpp"
 
 #include <livetape/analytics/alert_board.hpp>
+#include <livetape/analytics/any_pipeline.hpp>
+#include <livetape/analytics/pipeline.hpp>
 #include <livetape/channel/hub.hpp>
 
 #include <doctest/doctest.h>
@@ -102,39 +104,67 @@ TEST_CASE("examples/tick_source: quotes without a volume weigh the same, at thei
     CHECK(made->ask == 3);
 }
 
-TEST_CASE("examples/portfolio: gains what positions gain, long and short") {
-    market::portfolio held;
-    held.see({"A", 1s, 100, 1});
-    held.see({"B", 1s, 50, 1});
-    CHECK(held.gained() == doctest::Approx(0));
-    CHECK(held.invested() == 200'000);
-    held.see({"A", 2s, 101, 1}); // 1000 of them
-    CHECK(held.gained() == doctest::Approx(1000));
-    held.see({"B", 2s, 51, 1}); // 2000 sold short
-    CHECK(held.gained() == doctest::Approx(-1000));
-    held.see({"A", 1500ms, 1, 1}); // late: changes nothing
-    CHECK(held.gained() == doctest::Approx(-1000));
+namespace {
 
+/// A portfolio and the pipelines around it, as examples/market has them.
+struct invested {
+    explicit invested(livetape::hub& hub)
+        : ticks{hub.open("ticks")}, problems{hub.open("problems")}, held{hub.open("positions")} {
+        all.add(market::worth_of_positions(hub.open("positions"), ticks, problems,
+                                           [this](std::string_view symbol, auto const& worth) {
+                                               held.value(symbol, worth.value);
+                                           }));
+    }
+
+    void see(market::tick const& made) {
+        held.see(made);
+        ticks.publish(market::to_json(made));
+        all.run();
+        all.advance(made.time);
+    }
+
+    channel& ticks;
+    channel& problems;
+    market::portfolio held;
+    pipelines all;
+};
+
+} // namespace
+
+TEST_CASE("examples/portfolio: gains what positions gain, long and short") {
     hub hub;
-    held.publish(hub.open("portfolio"), 2s);
+    invested with{hub};
+    with.see({"A", 1s, 100, 1});
+    with.see({"B", 1s, 50, 1});
+    CHECK(with.held.gained() == doctest::Approx(0));
+    CHECK(with.held.invested() == 200'000);
+    with.see({"A", 2s, 101, 1}); // 1000 of them
+    CHECK(with.held.gained() == doctest::Approx(1000));
+    with.see({"B", 2s, 51, 1}); // 2000 sold short
+    CHECK(with.held.gained() == doctest::Approx(-1000));
+    with.see({"A", 1500ms, 1, 1}); // late: changes nothing, and is heard of
+    CHECK(with.held.gained() == doctest::Approx(-1000));
+    CHECK(holds(payloads_of(with.problems), R"({"problem":"late","count":1)"));
+
+    with.held.publish(hub.open("portfolio"), 2s);
     auto const said = payloads_of(*hub.find("portfolio"));
     REQUIRE(said.size() == 3);
     CHECK(said[1] == R"({"t":2000,"symbol":"B","amount":-2000,"price":51,"gained":-2000})");
     CHECK(said[2] == R"({"t":2000,"gained":-1000,"invested":2e+05})");
 }
 
-TEST_CASE("examples/market_watch: alerts to a wide spread, a sudden move and a drawdown") {
+TEST_CASE("examples/market_watch: alerts to a wide spread and a drawdown") {
     hub hub;
     alert_board alerts{hub.open("alerts")};
     market::market_watch watch{alerts, hub.open("spreads"), 60s, 0.001};
-    market::portfolio held;
+    invested with{hub};
     event_time now{0};
     auto const quote = [&](double price, double spread) {
         now += 1s;
         market::tick const made{"A", now, price, 1, price - spread / 2, price + spread / 2};
-        held.see(made);
+        with.see(made);
         watch.see(made);
-        watch.see(held, now);
+        watch.see(with.held, now);
     };
     for (int i = 0; i < 60; ++i) quote(100 + 0.01 * (i % 2), 0.02);
     CHECK(alerts.firing_count() == 0);
@@ -147,13 +177,30 @@ TEST_CASE("examples/market_watch: alerts to a wide spread, a sudden move and a d
     CHECK_FALSE(alerts.is_firing("spread.A"));
 
     quote(99.8, 0.02); // the portfolio holds A: 20 basis points lost
-    CHECK(alerts.is_firing("move.A"));
     CHECK(alerts.is_firing("drawdown"));
     for (int i = 0; i < 60; ++i) quote(99.95 + 0.01 * (i % 2), 0.02);
     CHECK(alerts.firing_count() == 0);
     auto const said = payloads_of(*hub.find("alerts"));
     CHECK(holds(said, R"("text":"The spread of A is 4.0 times the usual one")"));
     CHECK(holds(said, R"("id":"drawdown","severity":"critical","state":"resolved")"));
+}
+
+TEST_CASE("examples/price_move: a sudden move alerts once what is usual is known") {
+    hub hub;
+    alert_board alerts{hub.open("alerts")};
+    auto run = from<market::tick>()
+                   .time(&market::tick::time)
+                   .number(&market::tick::price)
+                   .key(&market::tick::symbol)
+                   .detect(market::price_move{60s})
+                   .to(alerts, market::price_move::rule(), market::price_move::text);
+    for (int i = 0; i < 60; ++i) run.take({"A", i * 1s, 100 + 0.01 * (i % 2)});
+    CHECK(alerts.firing_count() == 0);
+    run.take({"A", 61s, 99.8});
+    CHECK(alerts.is_firing("move.A"));
+    CHECK(holds(payloads_of(*hub.find("alerts")), R"("text":"A is -)"));
+    for (int i = 62; i < 90; ++i) run.take({"A", i * 1s, 100});
+    CHECK_FALSE(alerts.is_firing("move.A"));
 }
 
 TEST_CASE("examples/csv_replay: reads a recorded sensor, also with fractions and other line ends") {
@@ -188,11 +235,11 @@ TEST_CASE("examples/csv_replay: says which line it cannot read") {
 TEST_CASE("examples/sensor_watch: an odd reading asks for maintenance until all is calm again") {
     hub hub{{.log_events_max = 10'000}};
     alert_board alerts{hub.open("alerts")};
-    sensors::sensor_watch watch{alerts, hub.open("readings"), 0.999};
+    auto watch = sensors::watch_sensors(alerts, hub.open("readings"), hub.open("problems"), 0.999);
     event_time now{0};
     auto const see = [&](double value) {
         now += 5min;
-        watch.see({"pump", now, value});
+        watch.take({"pump", now, value});
     };
     for (int i = 0; i < 3000; ++i) see(50 + std::sin(i * 0.7) + std::sin(i * 1.3));
     auto const before = payloads_of(*hub.find("alerts")).size();
@@ -203,23 +250,5 @@ TEST_CASE("examples/sensor_watch: an odd reading asks for maintenance until all 
     CHECK(payloads_of(*hub.find("alerts")).size() >= before + 2);
     auto const scored = payloads_of(*hub.find("readings"));
     CHECK(scored.size() == 3401);
-    CHECK(holds(scored, R"("sensor":"pump","value":500,"expected":)"));
-}
-
-TEST_CASE("examples/acknowledgements: what clients publish reaches the board, nonsense does not") {
-    hub hub;
-    auto& channel = hub.open("alerts");
-    alert_board alerts{channel};
-    examples::acknowledgements acknowledged{hub};
-    alerts.raise("disk", severity::warning, "full", 1s);
-    for (auto const* said : {"", "7", "{}", R"({"id":"disk"})", R"({"id":"disk","who":7})",
-                             R"({"id":"cpu","who":"anna"})"})
-        hub.find("acknowledgements")->publish(said);
-    acknowledged.pass_on(alerts, 2s);
-    CHECK(payloads_of(channel).size() == 1);
-    hub.find("acknowledgements")->publish(R"({"id":"disk","who":"anna"})");
-    acknowledged.pass_on(alerts, 3s);
-    acknowledged.pass_on(alerts, 4s);
-    REQUIRE(payloads_of(channel).size() == 2);
-    CHECK(holds(payloads_of(channel), R"("time":3000,"text":"full","acknowledged_by":"anna")"));
+    CHECK(holds(scored, R"({"key":"pump","time":900300000,"value":500,"expected":)"));
 }

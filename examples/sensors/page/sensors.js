@@ -32,7 +32,7 @@ live.subscribe('readings', { cursor: 'oldest' }, { event: ({ data }) => add(data
 showAlerts(live, element('alerts'), { who: 'engineer', time: timeText });
 
 function add(reading) {
-    const { readings } = sensorOf(reading.sensor);
+    const { readings } = sensorOf(reading.key);
     readings.push(reading);
     if (readings.length > readingsKept) readings.shift();
     isDirty = true;
@@ -65,14 +65,14 @@ function draw() {
     const last = readings.at(-1);
     if (!last) return;
     const column = (of) => readings.map(of);
-    const times = column(({ t }) => t / 1000);
+    const times = column(({ time }) => time / 1000);
     const usual = (sign) => ({ expected, deviation }) =>
         deviation === null ? null : expected + sign * usualDeviations * deviation;
     values.draw([times, column(usual(-1)), column(usual(1)), column(({ value }) => value)]);
     scores.draw([times, column(({ score }) => Math.min(-Math.log10(1 - score), oddestShown))]);
     element('sensor').textContent = chosen;
     element('value').textContent = Number(last.value.toPrecision(5)).toLocaleString('en');
-    element('clock').textContent = `${timeText(last.t)} UTC`;
+    element('clock').textContent = `${timeText(last.time)} UTC`;
 }
 requestAnimationFrame(draw);
 
