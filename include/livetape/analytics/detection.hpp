@@ -91,41 +91,44 @@ inline constexpr bool is_model<model_score<State, Model>> = true;
 /// The ways to hand an event to a detector, best first.
 enum class judging { none, model, timed, plain, point, timed_first, first };
 
+template <class Detector, class... Input>
+concept answers = requires(Detector asked, Input... input) {
+    asked.add(input...);
+};
+
 template <class Detector, class... Number>
 [[nodiscard]] constexpr judging judging_of() noexcept {
-    constexpr auto adds = []<class... Input>(std::type_identity<std::tuple<Input...>>) {
-        return requires(Detector & detector, Input... input) { detector.add(input...); };
-    };
-    using std::tuple;
-    using std::type_identity;
     if constexpr (is_model<Detector>) return judging::model;
-    else if constexpr (adds(type_identity<tuple<event_time, Number...>>{})) return judging::timed;
-    else if constexpr (adds(type_identity<tuple<Number...>>{})) return judging::plain;
-    else if constexpr (adds(type_identity<tuple<std::span<double const>>>{})) return judging::point;
-    else if constexpr (sizeof...(Number) > 1) {
-        if constexpr (adds(type_identity<tuple<event_time, double>>{})) return judging::timed_first;
-        else if constexpr (adds(type_identity<tuple<double>>{})) return judging::first;
-        else return judging::none;
-    } else return judging::none;
+    else if constexpr (answers<Detector, event_time, Number...>) return judging::timed;
+    else if constexpr (answers<Detector, Number...>) return judging::plain;
+    else if constexpr (answers<Detector, std::span<double const>>) return judging::point;
+    else if constexpr (sizeof...(Number) < 2) return judging::none;
+    else if constexpr (answers<Detector, event_time, double>) return judging::timed_first;
+    else if constexpr (answers<Detector, double>) return judging::first;
+    else return judging::none;
+}
+
+template <class Detector, std::size_t Numbers, class... Number>
+auto judge_by(Detector& detector, sample<Numbers> const& event, Number... number) {
+    constexpr auto how = judging_of<Detector, Number...>();
+    if constexpr (how == judging::model) return detector.add(event);
+    else if constexpr (how == judging::timed) return detector.add(event.time, number...);
+    else if constexpr (how == judging::plain) return detector.add(number...);
+    else if constexpr (how == judging::point)
+        return detector.add(std::span<double const>{event.numbers});
+    else if constexpr (how == judging::timed_first)
+        return detector.add(event.time, event.numbers[0]);
+    else if constexpr (how == judging::first) return detector.add(event.numbers[0]);
 }
 
 /// What a detector says of a sample, handed over in the best way that it has: with the time if it
 /// wants to know it, all numbers if it can take as many, else the first.
 template <class Detector, std::size_t Numbers>
 auto judge(Detector& detector, sample<Numbers> const& event) {
-    return std::apply(
-        [&](auto... number) {
-            constexpr auto how = judging_of<Detector, decltype(number)...>();
-            if constexpr (how == judging::model) return detector.add(event);
-            else if constexpr (how == judging::timed) return detector.add(event.time, number...);
-            else if constexpr (how == judging::plain) return detector.add(number...);
-            else if constexpr (how == judging::point)
-                return detector.add(std::span<double const>{event.numbers});
-            else if constexpr (how == judging::timed_first)
-                return detector.add(event.time, event.numbers[0]);
-            else if constexpr (how == judging::first) return detector.add(event.numbers[0]);
-        },
-        event.numbers);
+    return [&]<std::size_t... Index>(std::index_sequence<Index...>) {
+        return judge_by(detector, event, event.numbers[Index]...);
+    }
+    (std::make_index_sequence<Numbers>{});
 }
 
 template <class Detector, std::size_t Numbers>

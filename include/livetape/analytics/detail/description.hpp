@@ -1,6 +1,7 @@
 #pragma once
 
 #include <livetape/analytics/alert_rule.hpp>
+#include <livetape/analytics/count.hpp>
 #include <livetape/analytics/detail/branch.hpp>
 #include <livetape/analytics/detail/detect_branch.hpp>
 #include <livetape/analytics/detail/output.hpp>
@@ -186,6 +187,8 @@ struct view_stage {
 
     template <class Spec>
     [[nodiscard]] auto window(Spec spec) && {
+        static_assert(requires(count const& empty) { spec.make(empty); },
+                      "this is no window: say tumbling, hopping, sliding, sessions or running");
         return window_stage<View, Spec, Description>{std::move(described), std::move(view), spec};
     }
 
