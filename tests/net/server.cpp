@@ -282,6 +282,23 @@ TEST_CASE("net/server: feeds two hundred connections at once, in order") {
     CHECK(wrong == 0);
 }
 
+TEST_CASE("net/server: takes all who waited before it ran, more than it takes in one turn") {
+    asio::io_context io{1};
+    hub all;
+    server served{io.get_executor(), all};
+    served.get("/hello", [](http::request_head const&) { return http_reply{.body = "hello"}; });
+    auto const port = served.listen(any_port).port();
+    std::vector<blocking_client> waiting;
+    for (int i = 0; i < 200; ++i) waiting.emplace_back(port).get("/hello");
+
+    std::thread thread{[&] { io.run(); }};
+    int answered = 0;
+    for (auto& each : waiting) answered += each.read_response().ends_with("hello") ? 1 : 0;
+    CHECK(answered == 200);
+    served.stop();
+    thread.join();
+}
+
 TEST_CASE("net/server: sends all that is due on more channels than one write takes") {
     running_server s;
     std::string target = "/live/ws?snapshot=1";

@@ -11,6 +11,7 @@ namespace {
 
 using livetape::append_base64;
 using livetape::decode_base64;
+using livetape::is_base64;
 
 struct vector {
     std::string_view bytes;
@@ -35,6 +36,7 @@ TEST_CASE("wire/base64: encodes and decodes the vectors [RFC 4648 §10]") {
         std::string text = "before:";
         append_base64(text, v.bytes);
         CHECK(text == "before:" + std::string{v.text});
+        CHECK(is_base64(v.text));
         std::string bytes = "before:";
         CHECK(decode_base64(v.text, bytes));
         CHECK(bytes == "before:" + std::string{v.bytes});
@@ -89,6 +91,7 @@ TEST_CASE("wire/base64: refuses what is not the one form of its bytes [RFC 4648 
     };
     for (auto const& r : texts) {
         CAPTURE(r.name);
+        CHECK_FALSE(is_base64(r.text));
         std::string bytes = "kept";
         CHECK_FALSE(decode_base64(r.text, bytes));
         CHECK(bytes == "kept");

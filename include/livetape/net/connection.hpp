@@ -65,12 +65,12 @@ protected:
             std::error_code ignored;
             if (!stream_.non_blocking()) stream_.non_blocking(true, ignored);
         }
-        auto const now = clock::now();
         cursors_ = &cursors;
         cursors_->on_ready(&basic_connection::flush_ready, this);
         // Reading at once then saves a turn of the reactor.
         if constexpr (detail::readiness_stream<Stream>)
             if (speaks_second && received.empty()) return read_ready({});
+        auto const now = clock::now();
         if (!received.empty()) feed(received, now);
         pump(now);
         read();

@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include <poll.h>
+
 #include <asio/basic_socket_acceptor.hpp>
 #include <asio/basic_stream_socket.hpp>
 #include <asio/io_context.hpp>

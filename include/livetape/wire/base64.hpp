@@ -23,6 +23,12 @@ inline constexpr std::array<std::uint8_t, 256> base64_values = [] {
     return values;
 }();
 
+/// The characters that pad a text whose size is a multiple of four: at most 2.
+[[nodiscard]] constexpr std::size_t base64_padding(std::string_view text) noexcept {
+    if (text.empty() || text.back() != '=') return 0;
+    return text[text.size() - 2] == '=' ? 2 : 1;
+}
+
 } // namespace detail
 
 /// Appends `bytes` in base64 with padding (RFC 4648 §4) to `out`: four characters for each three
@@ -53,42 +59,39 @@ inline void append_base64(std::string& out, std::string_view bytes) {
     to[3] = '=';
 }
 
-/// Decodes base64 (RFC 4648 §4) strictly and appends the bytes to `out`.
-///
-/// Padding is required, nothing but the alphabet is skipped or allowed, and the unused bits of the
-/// last character must be zero (RFC 4648 §3.5), so each byte string has exactly one accepted form.
+/// Whether `text` is base64 (RFC 4648 §4), taken strictly: padding is required, nothing but the
+/// alphabet is skipped or allowed, and the unused bits of the last character must be zero (RFC 4648
+/// §3.5), so each byte string has exactly one accepted form. O(text).
+[[nodiscard]] constexpr bool is_base64(std::string_view text) noexcept {
+    if (text.size() % 4 != 0) return false;
+    std::size_t const padding = detail::base64_padding(text);
+    std::uint8_t seen = 0; // ors all values: the mark of a foreign character has the top bit
+    std::uint8_t last = 0;
+    for (char const c : text.substr(0, text.size() - padding)) {
+        last = detail::base64_values[static_cast<unsigned char>(c)];
+        seen = static_cast<std::uint8_t>(seen | last);
+    }
+    unsigned const unused_bits = padding == 2 ? 0xFu : padding == 1 ? 0x3u : 0u;
+    return seen <= 63 && (last & unused_bits) == 0;
+}
+
+/// Decodes base64, as strictly as `is_base64` says, and appends the bytes to `out`.
 /// `text` must not be a view into `out`. O(text), at most one allocation.
 /// @return false, with `out` as it was, if `text` is not base64
 [[nodiscard]] inline bool decode_base64(std::string_view text, std::string& out) {
-    if (text.size() % 4 != 0) return false;
-    if (text.empty()) return true;
-    std::size_t padding = 0;
-    if (text.back() == '=') padding = text[text.size() - 2] == '=' ? 2 : 1;
-
+    if (!is_base64(text)) return false;
     std::size_t const start = out.size();
     out.resize(start + text.size() / 4 * 3);
     char* to = out.data() + start;
-    std::uint32_t group = 0;
-    std::uint8_t seen = 0; // ors all values: the mark of a foreign character has the top bit
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        bool const is_padding = i >= text.size() - padding;
-        auto const value = is_padding ? std::uint8_t{0}
-                                      : detail::base64_values[static_cast<unsigned char>(text[i])];
-        seen = static_cast<std::uint8_t>(seen | value);
-        group = group << 6 | value;
-        if (i % 4 != 3) continue;
+    for (std::size_t i = 0; i < text.size(); i += 4, to += 3) {
+        std::uint32_t group = 0;
+        for (char const c : text.substr(i, 4))
+            group = group << 6 | (detail::base64_values[static_cast<unsigned char>(c)] & 63u);
         to[0] = static_cast<char>(static_cast<unsigned char>(group >> 16));
         to[1] = static_cast<char>(static_cast<unsigned char>(group >> 8));
         to[2] = static_cast<char>(static_cast<unsigned char>(group));
-        to += 3;
-        if (i + 1 != text.size()) group = 0;
     }
-    std::uint32_t const unused_bits = padding == 2 ? 0xFFFFu : padding == 1 ? 0xFFu : 0u;
-    if (seen > 63 || (group & unused_bits) != 0) {
-        out.resize(start);
-        return false;
-    }
-    out.resize(out.size() - padding);
+    out.resize(out.size() - detail::base64_padding(text));
     return true;
 }
 

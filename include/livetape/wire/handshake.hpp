@@ -73,9 +73,9 @@ private:
     std::size_t count_ = 0;
 };
 
-[[nodiscard]] inline bool is_handshake_key(std::string_view key) {
-    std::string bytes;
-    return key.size() == 24 && decode_base64(key, bytes) && bytes.size() == 16;
+/// 16 bytes are 22 characters and two of padding.
+[[nodiscard]] inline bool is_handshake_key(std::string_view key) noexcept {
+    return key.size() == 24 && key[22] == '=' && is_base64(key);
 }
 
 [[nodiscard]] inline bool are_extensions_well_formed(http::request_head const& head) {
@@ -91,7 +91,10 @@ private:
 /// The value of `Sec-WebSocket-Accept` that answers a `Sec-WebSocket-Key`: what a server sends and
 /// a client expects (RFC 6455 §4.2.2, item 5).
 [[nodiscard]] inline std::string accept_value(std::string_view key) {
-    std::string text{key};
+    constexpr std::size_t guid_bytes = 36;
+    std::string text;
+    text.reserve(key.size() + guid_bytes);
+    text += key;
     text += "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
     auto const hash = sha1(text);
     std::array<char, hash.size()> bytes;
@@ -175,6 +178,8 @@ inline void append_accept(std::string& out, http::request_head const& head,
         LIVETAPE_ASSERT(http::is_field_value(value));
         out.append(name).append(": ").append(value).append("\r\n");
     };
+    constexpr std::size_t usual_bytes = 256;
+    out.reserve(out.size() + usual_bytes);
     out += "HTTP/1.1 101 Switching Protocols\r\n"
            "Upgrade: websocket\r\n"
            "Connection: Upgrade\r\n";

@@ -14,6 +14,7 @@ namespace livetape::http {
 [[nodiscard]] constexpr bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
     if (a.size() != b.size()) return false;
     for (std::size_t i = 0; i < a.size(); ++i) {
+        if (a[i] == b[i]) continue;
         char const x = a[i] >= 'A' && a[i] <= 'Z' ? static_cast<char>(a[i] + 32) : a[i];
         char const y = b[i] >= 'A' && b[i] <= 'Z' ? static_cast<char>(b[i] + 32) : b[i];
         if (x != y) return false;
@@ -55,7 +56,7 @@ public:
     /// The value of the first field of that name, in any case; nothing if there is none. O(fields).
     [[nodiscard]] std::optional<std::string_view> field(std::string_view name) const noexcept {
         for (auto const& [field_name, value] : fields_)
-            if (equals_ignoring_case(view(field_name), name)) return view(value);
+            if (is_named(field_name, name)) return view(value);
         return std::nullopt;
     }
 
@@ -63,7 +64,7 @@ public:
     [[nodiscard]] std::size_t count(std::string_view name) const noexcept {
         std::size_t found = 0;
         for (auto const& [field_name, value] : fields_)
-            found += equals_ignoring_case(view(field_name), name) ? 1u : 0u;
+            found += is_named(field_name, name) ? 1u : 0u;
         return found;
     }
 
@@ -83,7 +84,7 @@ protected:
     }
 
     [[nodiscard]] std::string_view view(range at) const noexcept {
-        return std::string_view{bytes_}.substr(at.position, at.length);
+        return {bytes_.data() + at.position, at.length};
     }
 
     void set_minor_version(int minor_version) noexcept {
@@ -91,6 +92,11 @@ protected:
     }
 
 private:
+    /// Lengths first: a handshake is asked for a dozen names, and hardly two have the same.
+    [[nodiscard]] bool is_named(range field_name, std::string_view name) const noexcept {
+        return field_name.length == name.size() && equals_ignoring_case(view(field_name), name);
+    }
+
     std::string bytes_;
     std::vector<std::pair<range, range>> fields_;
     std::uint8_t minor_version_ = 1;

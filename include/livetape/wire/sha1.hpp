@@ -67,7 +67,7 @@ constexpr void add_sha1_block(std::array<std::uint32_t, 5>& hash, char const* bl
     // The rest, a one bit, zeros, and the length in bits fill one block or two (RFC 3174 §4).
     std::array<char, 128> tail{};
     std::size_t const rest = bytes.size() - position;
-    for (std::size_t i = 0; i < rest; ++i) tail[i] = bytes[position + i];
+    std::char_traits<char>::copy(tail.data(), bytes.data() + position, rest);
     tail[rest] = static_cast<char>(0x80);
     std::size_t const tail_bytes = rest < 56 ? 64 : 128;
     auto const bits = static_cast<std::uint64_t>(bytes.size()) * 8;
