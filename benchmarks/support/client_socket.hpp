@@ -106,8 +106,8 @@ inline void send_all(int socket, std::string_view bytes) {
     return request.append(fields).append("\r\n");
 }
 
-/// Answers a ping with a pong without payload, masked with zeros (RFC 6455 §5.5.3). A socket with no
-/// room for six bytes has worse to tell its server than this.
+/// Answers a ping with a pong without payload, masked with zeros (RFC 6455 §5.5.3). A socket with
+/// no room for six bytes has worse to tell its server than this.
 inline void send_pong(int socket) {
     constexpr std::string_view pong{"\x8A\x80\0\0\0\0", 6};
     [[maybe_unused]] auto const sent = ::send(socket, pong.data(), pong.size(), MSG_NOSIGNAL);

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -40,7 +41,7 @@ public:
 
     /// @param name  stands for the file in messages
     static trade_replay read(simdjson::padded_string const& text, std::string_view name) {
-        trade_replay replay;
+        std::multimap<livetape::event_time, tick> by_time; // those of one instant as they were read
         simdjson::ondemand::parser parser;
         simdjson::ondemand::document document;
         std::size_t good_bytes = 0; // what was understood ends there
@@ -53,7 +54,8 @@ public:
                     char const* at = nullptr;
                     if (document.current_location().get(at) == simdjson::SUCCESS)
                         good_bytes = static_cast<std::size_t>(at - text.data());
-                    replay.ticks_.push_back(read_trade(trade.get_array(), symbol));
+                    auto made = read_trade(trade.get_array(), symbol);
+                    by_time.emplace(made.time, std::move(made));
                 }
             }
         } catch (std::exception const&) { // simdjson's, and that of a trade without sense
@@ -63,9 +65,10 @@ public:
                 std::to_string(1 + std::count(text.data(), end, '\n')) +
                 R"(: expected trades ["price","volume",seconds,"b" or "s", …])"};
         }
-        if (replay.ticks_.empty()) throw std::runtime_error{std::string{name} + " holds no trades"};
-        std::stable_sort(replay.ticks_.begin(), replay.ticks_.end(),
-                         [](tick const& a, tick const& b) { return a.time < b.time; });
+        if (by_time.empty()) throw std::runtime_error{std::string{name} + " holds no trades"};
+        trade_replay replay;
+        replay.ticks_.reserve(by_time.size());
+        for (auto& each : by_time) replay.ticks_.push_back(std::move(each.second));
         return replay;
     }
 

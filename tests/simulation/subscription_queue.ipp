@@ -165,8 +165,8 @@ inline bool subscription_queue::change(delivery_options const& delivery, std::ui
     if (is_latest())
         for (auto const& each : std::exchange(due_, {})) add(each);
     if ((is_latest() && delivery.keys) || (leaves_latest && had))
-        std::stable_sort(due_.begin(), due_.end(),
-                         [](auto const& a, auto const& b) { return a.offset < b.offset; });
+        std::sort(due_.begin(), due_.end(),
+                  [](auto const& a, auto const& b) { return a.offset < b.offset; });
     // Of an event that retention took nobody knows any more whether it was wanted.
     if (was_latest && filtered[1] < counters_.filtered) {
         if (is_filtered_estimated_)
