@@ -1,10 +1,12 @@
 #include <livetape/channel/dispatcher.hpp>
 #include <livetape/channel/hub.hpp>
+#include <livetape/channel/subscriber.hpp>
 
 #include <doctest/doctest.h>
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -50,6 +52,11 @@ void publish_at_random(hub& all, unsigned seed, std::atomic<std::uint64_t>& publ
     }
 }
 
+struct key_encoder {
+    static void encode(event_view const& event, std::string& out) { out += event.key; }
+    static std::size_t overhead(event_view const&) { return 0; }
+};
+
 struct seen_channels {
     std::map<std::string, int, std::less<>> times;
 
@@ -59,6 +66,49 @@ struct seen_channels {
 };
 
 } // namespace
+
+TEST_CASE(
+    "channel/key_set: a reader that begins to watch keys while retention passes it counts each "
+    "event once") {
+    constexpr int rounds = 1000;
+    hub all{{.log_bytes_max = 1024, .log_events_max = 2}};
+    auto const feed = all.try_open("feed");
+    // The publisher publishes while its round is odd, and says when it has stopped.
+    std::atomic<int> wanted{0};
+    std::atomic<int> reached{0};
+    std::thread publisher{[&] {
+        for (int seen = 0; (seen = wanted) != 2 * rounds;) {
+            if (seen % 2 == 1) feed->publish("1", {.key = "a"});
+            else std::this_thread::yield();
+            reached = seen;
+        }
+    }};
+
+    dispatcher wakes{[](void*) noexcept {}, nullptr};
+    delivery_options chosen;
+    chosen.mode = delivery_mode::latest;
+    chosen.keys = {{"a"}};
+    for (int round = 0; round < rounds; ++round) {
+        start_position const start{
+            start_position::kind::after, {feed->epoch(), feed->last_offset()}, false};
+        ++wanted;
+        while (feed->last_offset() < start.after.offset + 20) std::this_thread::yield();
+        subscriber cursors{wakes};
+        opened_cursor opened;
+        auto& which = cursors.add(feed, encoding_of<key_encoder>, start, chosen, opened);
+        auto const stopped = ++wanted;
+        while (stopped != 2 * rounds && reached != stopped) std::this_thread::yield();
+        if (stopped == 2 * rounds) publisher.join();
+        wakes.run(1, clock::now());
+        write_batch batch;
+        subscriber::missed_events missed;
+        while (cursors.take(batch, missed) != subscriber::taken::nothing)
+            batch.settle(batch.bytes());
+        auto const counters = which.counters();
+        CHECK(counters.delivered + counters.conflated == feed->last_offset() - start.after.offset);
+        CHECK(counters.filtered == 0);
+    }
+}
 
 TEST_CASE("channel/hub: threads publish, create, change timers and join while patterns watch") {
     constexpr unsigned seed = 7;

@@ -173,7 +173,8 @@ public:
 
     [[nodiscard]] std::chrono::nanoseconds publish_interval() const {
         short_lock_guard const lock{lock_};
-        return timed_ ? timed_->interval : std::chrono::nanoseconds{0};
+        auto const* const timer = collecting();
+        return timer != nullptr ? timer->interval : std::chrono::nanoseconds{0};
     }
 
     /// Publishes what has been collected without waiting for the time.
@@ -274,6 +275,12 @@ public:
     /// waits but its newest event if that is to be shown. O(keys) each.
     watched_events watch(key_set& watched, std::span<std::string const> keys, bool shows_newest);
 
+    /// The same for a reader that has passed the events up to `after`: of what came since, which it
+    /// gets conflated, the set lets nothing wait. The two meet at one instant, so that an event is
+    /// in one of them, whatever is published meanwhile. Precondition: `after <= last_offset()`.
+    [[nodiscard]] conflated_events watch_after(key_set& watched, std::span<std::string const> keys,
+                                               std::uint64_t after);
+
     /// Takes keys out of a set and drops what waits of them. O(keys) each.
     watched_events unwatch(key_set& watched, std::span<std::string const> keys) noexcept;
 
@@ -329,6 +336,21 @@ private:
         time_point due = never; // when what is there is flushed
     };
 
+    // What few channels have: most publish on every update, without ids, and forget by count.
+    struct timed_matters {
+        std::unique_ptr<timed_publishing> publishing; // null on every update
+        std::unique_ptr<publish_window> window;       // null until a publish has an id
+        time_point aging_due = never;                 // when the agenda lets us look at ages
+    };
+
+    [[nodiscard]] timed_matters& timed() {
+        if (!timed_) timed_ = std::make_unique<timed_matters>();
+        return *timed_;
+    }
+    [[nodiscard]] timed_publishing* collecting() const noexcept {
+        return timed_ ? timed_->publishing.get() : nullptr;
+    }
+
     std::uint64_t append(event_view event);
     [[nodiscard]] key_index& index_after(std::uint64_t last);
     void announce() noexcept;
@@ -342,6 +364,18 @@ private:
     [[nodiscard]] event_view find_event(std::string_view key, std::uint64_t offset) const noexcept;
     watched_events examine(key_set& watched) const noexcept;
     [[nodiscard]] std::vector<changed_key> changed_after(std::uint64_t after) const;
+    /// What a conflating reader needs from under the lock.
+    struct conflatable_events {
+        conflated_events result;          // without events and counts
+        std::vector<changed_key> changed; // if the log has let go of a part
+        held_events held;
+    };
+
+    watched_events begin_watch(key_set& watched, std::span<std::string const> keys,
+                               bool shows_newest);
+    [[nodiscard]] conflatable_events find_conflatable(std::uint64_t after,
+                                                      std::uint64_t upto) const;
+    [[nodiscard]] conflated_events conflate(conflatable_events found) const;
     [[nodiscard]] held_events hold(std::uint64_t after, std::uint64_t upto) const;
     void open_at_snapshot(opened_cursor& opened, std::uint64_t after);
 
@@ -353,9 +387,7 @@ private:
     segment_ref snapshot_cache_; // shared by all who come before the next publish drops it
     std::atomic<std::uint64_t> last_offset_{0};
     std::shared_ptr<presence> members_;
-    std::unique_ptr<timed_publishing> timed_; // null on every update
-    std::unique_ptr<publish_window> window_;  // null until a publish has an id
-    time_point aging_due_ = never;            // when the agenda lets us look at ages
+    std::unique_ptr<timed_matters> timed_; // null while nothing of it is there
 };
 
 inline opened_cursor channel::open_cursor(start_position const& start, delivery_mode mode) {

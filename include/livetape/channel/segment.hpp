@@ -30,9 +30,11 @@ enum class segment_role : std::uint8_t {
 class encoded_area {
 public:
     /// An area and the memory behind it, in one piece; `destroy` ends it.
+    /// Precondition: `bytes_max` is below 4 GiB.
     [[nodiscard]] static encoded_area* make(encoding const& format, std::uint32_t first_index,
                                             std::uint32_t events_max, std::size_t bytes_max,
                                             encoded_area* next) {
+        LIVETAPE_ASSERT(bytes_max <= 0xffff'ffff);
         auto* const memory =
             ::operator new(sizeof(encoded_area) + events_max * sizeof(std::uint32_t) + bytes_max);
         return new (memory) encoded_area{format, first_index, events_max, bytes_max, next};
@@ -100,14 +102,14 @@ public:
     }
 
     [[nodiscard]] std::size_t footprint_bytes() const noexcept {
-        return sizeof(*this) + bytes_max_ + events_max_ * sizeof(std::uint32_t);
+        return sizeof(*this) + std::size_t{bytes_max_} + events_max_ * sizeof(std::uint32_t);
     }
 
 private:
     encoded_area(encoding const& format, std::uint32_t first_index, std::uint32_t events_max,
                  std::size_t bytes_max, encoded_area* next) noexcept
-        : format_{&format}, next_{next}, bytes_max_{bytes_max}, first_index_{first_index},
-          events_max_{events_max} {}
+        : format_{&format}, next_{next}, bytes_max_{static_cast<std::uint32_t>(bytes_max)},
+          first_index_{first_index}, events_max_{events_max} {}
     ~encoded_area() = default;
 
     // Behind the area: where each event ends, then the bytes.
@@ -124,7 +126,7 @@ private:
 
     encoding const* format_;
     encoded_area* next_;
-    std::size_t bytes_max_;
+    std::uint32_t bytes_max_;
     std::uint32_t first_index_;
     std::uint32_t events_max_;
     std::atomic<std::uint32_t> count_{0};
@@ -138,10 +140,11 @@ private:
 class segment {
 public:
     /// A segment without events and the memory that it can fill, in one piece.
+    /// Precondition: fewer than 2³⁰ events, and less than 4 GiB.
     [[nodiscard]] static intrusive_ref<segment>
     make(log_identity_ref identity, std::uint64_t first_offset, std::uint32_t events_max,
          std::size_t bytes_max, segment_role role = segment_role::log) {
-        LIVETAPE_ASSERT(events_max <= events_limit);
+        LIVETAPE_ASSERT(events_max <= events_limit && bytes_max <= 0xffff'ffff);
         auto* const memory =
             ::operator new(sizeof(segment) + events_max * sizeof(record) + bytes_max);
         return intrusive_ref<segment>{
@@ -181,14 +184,11 @@ public:
         char* const to = text() + used_;
         copy(to, event.key);
         copy(to + event.key.size(), event.payload);
-        records()[index] = {event.offset,
-                            event.time,
-                            static_cast<std::uint32_t>(used_),
-                            static_cast<std::uint32_t>(event.payload.size()),
-                            event.count,
-                            static_cast<std::uint16_t>(event.key.size()),
+        records()[index] = {event.offset, event.time,
+                            used_,        static_cast<std::uint32_t>(event.payload.size()),
+                            event.count,  static_cast<std::uint16_t>(event.key.size()),
                             event.kind};
-        used_ += event.key.size() + event.payload.size();
+        used_ += static_cast<std::uint32_t>(event.key.size() + event.payload.size());
         count_.store(index + 1, std::memory_order_release);
     }
 
@@ -234,7 +234,7 @@ public:
 
     /// Bytes of events and index; encodings in use come on top.
     [[nodiscard]] std::size_t footprint_bytes() const noexcept {
-        return sizeof(*this) + bytes_max_ + events_max_ * sizeof(record);
+        return sizeof(*this) + std::size_t{bytes_max_} + events_max_ * sizeof(record);
     }
 
     /// The same with the encodings.
@@ -261,7 +261,8 @@ private:
 
     segment(log_identity_ref identity, std::uint64_t first_offset, std::uint32_t events_max,
             std::size_t bytes_max, segment_role role) noexcept
-        : identity_{std::move(identity)}, first_offset_{first_offset}, bytes_max_{bytes_max},
+        : identity_{std::move(identity)}, first_offset_{first_offset},
+          bytes_max_{static_cast<std::uint32_t>(bytes_max)},
           events_max_{events_max & events_limit}, role_{static_cast<std::uint32_t>(role) & 3} {
         identity_->add_living_bytes(footprint_bytes());
     }
@@ -313,9 +314,9 @@ private:
     encoded_area* add_area(encoding const& format, std::uint32_t index, event_view const& event,
                            std::size_t bytes_min) {
         auto const events_left = events_max_ - index;
-        auto const estimate = events_left == 1 ? bytes_min
-                                               : (bytes_max_ - records()[index].position) +
-                                                     events_left * format.overhead(event);
+        std::size_t const estimate = events_left == 1 ? bytes_min
+                                                      : (bytes_max_ - records()[index].position) +
+                                                            events_left * format.overhead(event);
         auto* const area =
             encoded_area::make(format, index, events_left, std::max(estimate, bytes_min),
                                areas_.load(std::memory_order_relaxed));
@@ -328,8 +329,8 @@ private:
     std::atomic<std::uint32_t> count_{0};
     log_identity_ref identity_;
     std::uint64_t first_offset_;
-    std::size_t bytes_max_;
-    std::size_t used_ = 0;
+    std::uint32_t bytes_max_;
+    std::uint32_t used_ = 0;
     std::atomic<encoded_area*> areas_{nullptr};
     std::uint32_t events_max_ : 30;
     std::uint32_t role_ : 2;

@@ -13,36 +13,45 @@ inline held_events channel::hold(std::uint64_t after, std::uint64_t upto) const 
 }
 
 inline conflated_events channel::conflate(std::uint64_t after, std::uint64_t upto) const {
-    conflated_events result{after, upto, {}, 0, 0};
-    std::vector<changed_key> changed; // if the log has let go of a part
-    held_events held;
-    log_identity_ref identity;
+    conflatable_events found;
     {
         short_lock_guard const lock{lock_};
-        identity = log_.shared_identity();
-        auto const held_offset = log_.held_offset();
-        if (after + 1 < held_offset) {
-            result.upto = log_.next_offset() - 1;
-            changed = changed_after(after);
-            if (keys_->evicted_offset() > after)
-                result.lost_upto = std::min(keys_->evicted_offset(), held_offset - 1);
-        }
-        held = hold(after, result.upto);
+        found = find_conflatable(after, upto);
     }
+    return conflate(std::move(found));
+}
 
+/// What there is of the events `after` + 1 to `upto`. The lock must be held.
+inline channel::conflatable_events channel::find_conflatable(std::uint64_t after,
+                                                             std::uint64_t upto) const {
+    conflatable_events found;
+    found.result = {after, upto, {}, 0, 0};
+    auto const held_offset = log_.held_offset();
+    if (after + 1 < held_offset) {
+        found.result.upto = log_.next_offset() - 1;
+        found.changed = changed_after(after);
+        if (keys_->evicted_offset() > after)
+            found.result.lost_upto = std::min(keys_->evicted_offset(), held_offset - 1);
+    }
+    found.held = hold(after, found.result.upto);
+    return found;
+}
+
+inline conflated_events channel::conflate(conflatable_events found) const {
+    auto& [result, changed, held] = found;
     newest_events newest{options().merge};
     held.for_each_backwards([&](event_view const& event) { newest.add(event); });
-    std::uint64_t found = held.count();
+    std::uint64_t counted = held.count();
     for (auto const& each : changed) {
         if (!each.kept) continue;
         auto const& [payload, kind, time] = *each.kept;
         if (newest.replace_payload(each.key, payload)) continue;
         newest.add({{}, 0, each.offset, each.key, payload, kind, time});
-        ++found;
+        ++counted;
     }
-    result.uncounted = (result.upto - after) - found;
+    result.uncounted = (result.upto - result.after) - counted;
     if (result.lost_upto == 0) newest.spread(std::exchange(result.uncounted, 0), changed);
-    result.events = newest.copy(identity);
+    result.events = newest.copy(log_.shared_identity());
     return result;
 }
 

@@ -71,6 +71,22 @@ inline channel::watched_events channel::take(key_set& watched, take_options cons
 inline channel::watched_events channel::watch(key_set& watched, std::span<std::string const> keys,
                                               bool shows_newest) {
     short_lock_guard const lock{lock_};
+    return begin_watch(watched, keys, shows_newest);
+}
+
+inline conflated_events channel::watch_after(key_set& watched, std::span<std::string const> keys,
+                                             std::uint64_t after) {
+    conflatable_events found;
+    {
+        short_lock_guard const lock{lock_};
+        found = find_conflatable(after, begin_watch(watched, keys, false).upto);
+    }
+    return conflate(std::move(found));
+}
+
+/// Adds keys to a set. The lock must be held.
+inline channel::watched_events
+channel::begin_watch(key_set& watched, std::span<std::string const> keys, bool shows_newest) {
     auto result = examine(watched);
     for (auto const& key : keys) {
         auto const at = watched.lower_bound(key);

@@ -52,13 +52,14 @@ inline void subscription::wait_for(segment const& events, std::uint32_t begin, s
 /// Begins to want some keys only. What is pending of them stays so.
 inline void subscription::enter_keys(std::span<std::string const> keys) {
     auto watched = std::make_unique<key_set>();
-    auto const upto = source().watch(*watched, keys, false).upto;
     if (mode_ == delivery_mode::every) {
+        source().watch(*watched, keys, false);
         state_->keys = std::move(watched);
         state_->floor_offset = next_offset_;
         drop_unwanted_from_snapshot();
         return;
     }
+    auto const newer = source().watch_after(*watched, keys, next_offset_ - 1);
     if (snapshot_) wait_for(*snapshot_, snapshot_index_, snapshot_->count(), *watched);
     snapshot_.reset();
     for (auto const* each = state_->has_queue() ? state_->queue->front() : nullptr; each != nullptr;
@@ -68,12 +69,9 @@ inline void subscription::enter_keys(std::span<std::string const> keys) {
         else count({0, 0, 0, each->value.count});
     }
     state_->queue.reset();
-    if (next_offset_ <= upto) {
-        auto const newer = owner_->conflate(*feed_, next_offset_ - 1, upto);
-        if (newer.events) wait_for(*newer.events, 0, newer.events->count(), *watched);
-        if (newer.lost_upto > 0) lose(next_offset_, newer.lost_upto, newer.uncounted);
-        next_offset_ = newer.upto + 1;
-    }
+    if (newer.events) wait_for(*newer.events, 0, newer.events->count(), *watched);
+    if (newer.lost_upto > 0) lose(next_offset_, newer.lost_upto, newer.uncounted);
+    next_offset_ = newer.upto + 1;
     state_->keys = std::move(watched);
 }
 

@@ -13,25 +13,27 @@ inline publish_result channel::try_publish(std::string_view payload,
 
     short_lock_guard const lock{lock_};
     auto const now = settings_->now();
-    if (!options.id.empty() && window_) {
-        window_->expire(now);
-        if (auto const known = window_->find(options.id)) return {*known, true};
+    if (!options.id.empty() && timed_ && timed_->window) {
+        timed_->window->expire(now);
+        if (auto const known = timed_->window->find(options.id)) return {*known, true};
     }
     publish_result result;
-    if (timed_) {
-        result.offset = log_.next_offset() + timed_->events.count();
+    if (auto const* const timer = collecting()) {
+        result.offset = log_.next_offset() + timer->events.count();
         collect(payload, options, now);
     } else {
         result.offset = append({{}, 0, 0, options.key, payload, options.kind, now});
         announce();
     }
     if (!options.id.empty()) {
-        if (!window_)
-            window_ = std::make_unique<publish_window>(limits.publish_window_events,
-                                                       limits.publish_window_age);
-        window_->remember(options.id, result.offset, now);
+        auto& window = timed().window;
+        if (!window)
+            window = std::make_unique<publish_window>(limits.publish_window_events,
+                                                      limits.publish_window_age);
+        window->remember(options.id, result.offset, now);
     }
-    if (aging_due_ == never && (window_ || limits.log_age_max.count() > 0)) expect_aging(now);
+    bool const ages = limits.log_age_max.count() > 0 || (timed_ && timed_->window);
+    if (ages && timed().aging_due == never) expect_aging(now);
     return result;
 }
 
@@ -65,17 +67,19 @@ inline void channel::announce() noexcept {
 
 inline void channel::collect(std::string_view payload, publish_options const& options,
                              time_point now) {
-    timed_->events.add(options.key, payload, options.kind, now);
-    if (timed_->events.footprint_bytes() >= settings_->options.collected_bytes_max)
+    auto& timer = *timed_->publishing;
+    timer.events.add(options.key, payload, options.kind, now);
+    if (timer.events.footprint_bytes() >= settings_->options.collected_bytes_max)
         append_collected();
-    else if (timed_->due == never) expect_flush(now);
+    else if (timer.due == never) expect_flush(now);
 }
 
 inline void channel::append_collected() {
-    if (!timed_) return;
-    timed_->due = never;
-    if (timed_->events.empty()) return;
-    timed_->events.drain([this](event_view const& event) { append(event); });
+    auto* const timer = collecting();
+    if (timer == nullptr) return;
+    timer->due = never;
+    if (timer->events.empty()) return;
+    timer->events.drain([this](event_view const& event) { append(event); });
     announce();
 }
 
@@ -83,29 +87,32 @@ inline void channel::set_publish_interval(std::chrono::nanoseconds interval) {
     short_lock_guard const lock{lock_};
     if (interval.count() <= 0) {
         append_collected();
-        timed_.reset();
+        if (timed_) timed_->publishing.reset();
         return;
     }
-    if (!timed_) timed_ = std::make_unique<timed_publishing>();
-    if (std::exchange(timed_->interval, interval) != interval && !timed_->events.empty())
+    auto& timer = timed().publishing;
+    if (!timer) timer = std::make_unique<timed_publishing>();
+    if (std::exchange(timer->interval, interval) != interval && !timer->events.empty())
         expect_flush(settings_->now());
 }
 
 /// The agenda may hold an entry of an earlier interval: that one finds that it is not yet time.
 inline void channel::expect_flush(time_point now) {
-    timed_->due = next_aligned(now, timed_->interval);
+    auto& timer = *timed_->publishing;
+    timer.due = next_aligned(now, timer.interval);
     if (!settings_->due) return;
-    settings_->due->add(timed_->due, weak_from_this(), [](void* self, time_point at) {
+    settings_->due->add(timer.due, weak_from_this(), [](void* self, time_point at) {
         auto& me = *static_cast<channel*>(self);
         short_lock_guard const lock{me.lock_};
-        if (me.timed_ && me.timed_->due <= at) me.append_collected();
+        auto const* const collects = me.collecting();
+        if (collects != nullptr && collects->due <= at) me.append_collected();
     });
 }
 
 inline void channel::drop_aged(time_point now) {
-    if (window_) {
-        window_->expire(now);
-        if (window_->empty()) window_.reset();
+    if (timed_ && timed_->window) {
+        timed_->window->expire(now);
+        if (timed_->window->empty()) timed_->window.reset();
     }
     if (settings_->options.log_age_max.count() == 0) return;
     auto const last = log_.next_offset() - 1;
@@ -116,16 +123,17 @@ inline void channel::drop_aged(time_point now) {
 /// Looks at ages when the oldest reaches its limit, but at most once a second.
 inline void channel::expect_aging(time_point now) {
     if (!settings_->due) return;
-    auto due = window_ && !window_->empty() ? window_->next_due() : never;
+    auto const* const window = timed().window.get();
+    auto due = window != nullptr && !window->empty() ? window->next_due() : never;
     if (auto const age = settings_->options.log_age_max;
         age.count() > 0 && log_.first_offset() < log_.next_offset())
         due = std::min(due, log_.first_time() + age);
     if (due == never) return;
-    aging_due_ = next_aligned(std::max(due, now), std::chrono::seconds{1});
-    settings_->due->add(aging_due_, weak_from_this(), [](void* self, time_point at) {
+    timed_->aging_due = next_aligned(std::max(due, now), std::chrono::seconds{1});
+    settings_->due->add(timed_->aging_due, weak_from_this(), [](void* self, time_point at) {
         auto& me = *static_cast<channel*>(self);
         short_lock_guard const lock{me.lock_};
-        me.aging_due_ = never;
+        me.timed_->aging_due = never;
         me.drop_aged(at);
         me.expect_aging(at);
     });
