@@ -2,8 +2,10 @@
 
 #include <livetape/channel/channel.hpp>
 #include <livetape/channel/delivery.hpp>
+#include <livetape/channel/keyed_list.hpp>
 #include <livetape/channel/rate_class.hpp>
 #include <livetape/channel/signal.hpp>
+#include <livetape/compact_vector.hpp>
 #include <livetape/intrusive_list.hpp>
 
 #include <array>
@@ -11,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -86,7 +89,7 @@ public:
     /// A feed whose subscriptions all wait for ticks keeps its signal raised until the next one, so
     /// that publishing wakes nobody meanwhile.
     [[nodiscard]] bool waits_for_tick() const noexcept {
-        return subscriptions.empty() && !groups().empty();
+        return subscriptions.empty() && !groups().empty() && !has_resting();
     }
 
     /// Takes the signal out of the queue: lowers it, or keeps it raised until a tick.
@@ -116,7 +119,7 @@ public:
     }
 
     [[nodiscard]] bool is_unused() const noexcept {
-        return subscriptions.empty() && groups().empty();
+        return subscriptions.empty() && groups().empty() && !has_resting();
     }
 
     /// The groups of those with a rate; none of them is empty.
@@ -131,6 +134,45 @@ public:
 
     void remove_group(rate_group const& which) noexcept {
         std::erase_if(chosen_->groups, [&](auto const& each) { return each.get() == &which; });
+    }
+
+    /// Those with a key set and without a rate of which nothing waits: they want nothing up to
+    /// `scanned_upto()`, and are not looked at until one of their keys changes.
+    [[nodiscard]] bool has_resting() const noexcept { return chosen_ && !chosen_->resting.empty(); }
+    [[nodiscard]] std::uint64_t scanned_upto() const noexcept {
+        return chosen_ ? chosen_->scanned_upto : 0;
+    }
+    void set_scanned_upto(std::uint64_t offset) noexcept {
+        if (chosen_) chosen_->scanned_upto = offset;
+    }
+
+    void rest(subscription& which) { chosen().resting.push_back(which); }
+
+    template <class F>
+    void for_each_resting(F&& f) const {
+        if (chosen_) chosen_->resting.for_each(f);
+    }
+
+    /// Lets a subscription be found by a key that it wants. O(1).
+    void add_watcher(std::string_view key, subscription& who) {
+        auto& known = chosen().watchers.find_or_add(key).value;
+        if (known.empty() || known.back() != &who) known.push_back(&who);
+    }
+
+    /// O(watchers of the key).
+    void remove_watcher(std::string_view key, subscription& who) noexcept {
+        auto* const found = chosen_ ? chosen_->watchers.find(key) : nullptr;
+        if (found == nullptr) return;
+        found->value.erase_unordered(&who);
+        if (found->value.empty()) chosen_->watchers.erase(*found);
+    }
+
+    /// Calls `f` with each subscription that wants the key. O(those).
+    template <class F>
+    void for_each_watcher(std::string_view key, F&& f) const {
+        auto* const found = chosen_->watchers.find(key);
+        if (found == nullptr) return;
+        for (auto* const each : found->value) f(*each);
     }
 
     /// What became of the channel's events on this thread.
@@ -160,6 +202,9 @@ private:
         std::vector<std::unique_ptr<rate_group>> groups;
         std::unique_ptr<conflated_cache> cache;
         delivery_counters totals; // without those that were delivered
+        intrusive_list<subscription> resting;
+        keyed_list<compact_vector<subscription*>> watchers; // of all key sets without a rate
+        std::uint64_t scanned_upto = 0;
     };
 
     [[nodiscard]] chosen_delivery& chosen() {

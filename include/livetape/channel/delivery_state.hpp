@@ -32,6 +32,11 @@ struct delivery_state {
     /// The keys that are wanted; null if all are.
     std::unique_ptr<key_set> keys;
 
+    /// Whether the feed finds the subscription by these keys, and whether it rests there until one
+    /// of them changes.
+    bool is_indexed = false;
+    bool is_resting = false;
+
     /// The events before it were handed out, or wait in `snapshot_`, under another mode: a cursor
     /// does not go back to them.
     std::uint64_t floor_offset = 0;

@@ -66,10 +66,10 @@ public:
     slowest_offset(channel const& of) const noexcept;
 
     /// What became of a channel's events in all subscriptions that this thread has had since the
-    /// first of those that it has now.
+    /// first of those that it has now. O(subscriptions with key sets).
     [[nodiscard]] delivery_counters totals(channel const& of) const noexcept {
         auto const* const feed = find_feed(of);
-        return feed == nullptr ? delivery_counters{} : feed->totals();
+        return feed == nullptr ? delivery_counters{} : totals_of(*feed);
     }
 
     /// This thread's feed of a channel, made with its first subscription here, which must follow.
@@ -108,6 +108,8 @@ private:
     }
 
     inline void take_signals(time_point now);
+    inline static void wake_watchers(channel_feed& feed);
+    [[nodiscard]] inline static delivery_counters totals_of(channel_feed const& feed) noexcept;
     inline void forget_conflated();
     inline static void cut_holders(channel_feed& feed);
 

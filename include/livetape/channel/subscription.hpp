@@ -40,7 +40,11 @@ public:
     /// What became of the events from the subscription's start up to `reached()`, and of those that
     /// newer events superseded since.
     [[nodiscard]] delivery_counters counters() const noexcept {
-        if (state_) return state_->counters;
+        if (state_) {
+            auto counted = state_->counters;
+            counted.filtered += next_offset() - next_offset_;
+            return counted;
+        }
         return {next_offset_ - first_live_offset_, 0, 0, 0};
     }
 
@@ -48,7 +52,7 @@ public:
     /// Within a snapshot it lies before the snapshot's next event, so that a client which comes
     /// back with it misses nothing, but may see superseded events that the snapshot left out.
     [[nodiscard]] position reached() const noexcept {
-        auto next = next_offset_;
+        auto next = next_offset();
         if (snapshot_) next = snapshot_->offset_at(snapshot_index_);
         else if (state_ && state_->has_queue()) next = state_->queue->front()->value.offset;
         else if (state_ && state_->has_waiting()) next = state_->keys->first_pending;
@@ -58,7 +62,7 @@ public:
 
     /// Whether there is something to hand out, now or when its rate and credit let it go.
     [[nodiscard]] bool is_behind() const noexcept {
-        return snapshot_ || next_offset_ <= source().last_offset() ||
+        return snapshot_ || next_offset() <= source().last_offset() ||
                (state_ && (state_->has_waiting() || state_->has_lost()));
     }
 
@@ -74,7 +78,7 @@ private:
 
     /// Whether there is something to hand out now, as far as the rate goes.
     [[nodiscard]] bool has_more() const noexcept {
-        return snapshot_ || next_offset_ <= limit() ||
+        return snapshot_ || next_offset() <= limit() ||
                (state_ && (state_->has_waiting() || state_->has_lost()));
     }
     [[nodiscard]] bool has_credit() const noexcept {
@@ -86,6 +90,25 @@ private:
     [[nodiscard]] std::uint64_t limit() const noexcept {
         return state_ && state_->group != nullptr ? state_->flush_upto : source().last_offset();
     }
+
+    /// The cursor; while the subscription rests, beyond all that the feed has seen it not want.
+    [[nodiscard]] std::uint64_t next_offset() const noexcept {
+        return state_ && state_->is_resting ? std::max(next_offset_, feed_->scanned_upto() + 1)
+                                            : next_offset_;
+    }
+
+    /// Whether nothing up to that offset is to be handed out, so that it need not be looked at
+    /// until one of its keys changes.
+    [[nodiscard]] bool can_rest(std::uint64_t upto) const noexcept {
+        return state_ && state_->is_indexed && next_offset_ > upto && !snapshot_ &&
+               !state_->has_waiting() && !state_->has_lost();
+    }
+
+    /// Lets it be looked at again by each burst.
+    void wake() { wake(next_offset()); }
+
+    /// The same; the events before `next` are not wanted.
+    void wake(std::uint64_t next);
 
     /// The state of one that chose something, made if need be.
     delivery_state& state();
@@ -120,6 +143,8 @@ private:
     void note_look(channel::watched_events const& seen) noexcept;
     void skip_unwanted();
 
+    void index_keys();
+    void unindex_keys() noexcept;
     void enter_keys(std::span<std::string const> keys);
     void leave_keys();
     void wait_for(segment const& events, std::uint32_t begin, std::uint32_t end, key_set& watched);

@@ -41,8 +41,17 @@ inline std::optional<std::uint64_t> dispatcher::slowest_offset(channel const& of
         if (!slowest || offset < *slowest) slowest = offset;
     };
     feed->subscriptions.for_each(look);
+    feed->for_each_resting(look);
     for (auto const& group : feed->groups()) group->members.for_each(look);
     return slowest;
+}
+
+/// What those that rest have not wanted is in no counter yet.
+inline delivery_counters dispatcher::totals_of(channel_feed const& feed) noexcept {
+    auto all = feed.totals();
+    feed.for_each_resting(
+        [&all](subscription const& s) { all.filtered += s.next_offset() - s.next_offset_; });
+    return all;
 }
 
 inline void dispatcher::take_signals(time_point now) {
@@ -55,16 +64,43 @@ inline void dispatcher::take_signals(time_point now) {
         }
         auto& feed = static_cast<channel_feed&>(taken);
         feed.take();
+        wake_watchers(feed);
         // Who has subscribed after the publish has the event already, and must not be called for
         // it.
-        feed.subscriptions.for_each([](subscription& s) {
+        feed.subscriptions.for_each([&feed](subscription& s) {
             if (s.state_) s.look();
-            if (s.is_open()) s.owner_->mark_due(s);
+            if (s.can_rest(feed.taken_upto())) {
+                feed.rest(s);
+                s.state_->is_resting = true;
+            } else if (s.is_open()) {
+                s.owner_->mark_due(s);
+            }
         });
         for (auto const& group : feed.groups()) group->flushed_by().arm(*group, now);
         if (feed.source().is_overdrawn()) cut_holders(feed);
     }
     retired_.clear();
+}
+
+/// Wakes those that rest of whose keys the feed has new events: the cost is that of the events and
+/// of their watchers, however many there are of other keys. Where events are gone unseen, each must
+/// find out for itself what it missed.
+inline void dispatcher::wake_watchers(channel_feed& feed) {
+    auto next = feed.scanned_upto() + 1;
+    auto const end = feed.taken_upto() + 1;
+    feed.set_scanned_upto(feed.taken_upto());
+    while (next < end && feed.has_resting()) {
+        std::uint64_t first_kept = 0;
+        auto const& holder = feed.locate(next, first_kept);
+        if (!holder) return feed.for_each_resting([next](subscription& s) { s.wake(next); });
+        for (auto const end_here = std::min(holder->end_offset(), end); next < end_here; ++next) {
+            auto const key =
+                holder->at(static_cast<std::uint32_t>(next - holder->first_offset())).key;
+            feed.for_each_watcher(key, [next](subscription& s) {
+                if (next >= s.next_offset_) s.wake(next);
+            });
+        }
+    }
 }
 
 /// Cuts those who hold what has left the log: runs in a batch under way that they have been handed
@@ -74,10 +110,12 @@ inline void dispatcher::cut_holders(channel_feed& feed) {
     auto const first_kept = feed.source().first_offset();
     auto const cut = [first_kept](subscription& s) {
         bool const is_in_batch = s.references_ > 1;
-        if ((is_in_batch && s.next_offset_ <= first_kept) || (s.owner_->is_writing_ && s.snapshot_))
+        if ((is_in_batch && s.next_offset() <= first_kept) ||
+            (s.owner_->is_writing_ && s.snapshot_))
             s.owner_->cut();
     };
     feed.subscriptions.for_each(cut);
+    feed.for_each_resting(cut);
     for (auto const& group : feed.groups()) group->members.for_each(cut);
 }
 

@@ -12,6 +12,27 @@ inline void subscription::look() {
     else skip_unwanted();
 }
 
+inline void subscription::wake(std::uint64_t next) {
+    if (!state_ || !std::exchange(state_->is_resting, false)) return;
+    feed_->subscriptions.push_back(*this);
+    if (next <= next_offset_) return;
+    count({0, 0, 0, next - next_offset_});
+    next_offset_ = next;
+}
+
+/// Lets the feed find the subscription by its keys, if it is flushed at once: what waits for ticks
+/// is looked at by each tick, which is seldom.
+inline void subscription::index_keys() {
+    if (!state_ || !state_->keys || state_->group != nullptr) return;
+    for (auto const& each : state_->keys->keys) feed_->add_watcher(each.place->key(), *this);
+    state_->is_indexed = true;
+}
+
+inline void subscription::unindex_keys() noexcept {
+    if (!state_ || !std::exchange(state_->is_indexed, false)) return;
+    for (auto const& each : state_->keys->keys) feed_->remove_watcher(each.place->key(), *this);
+}
+
 /// What the look passed and does not wait was of other keys.
 inline void subscription::note_look(channel::watched_events const& seen) noexcept {
     auto const passed = seen.upto + 1 - next_offset_;

@@ -18,12 +18,15 @@ inline subscription& subscriber::add(std::shared_ptr<channel> const& source, enc
     opened = source->open_cursor(start, delivery.mode);
     added.open(opened);
     if (delivery.keys) added.enter_keys(*delivery.keys);
+    added.index_keys();
     added.look();
     if (added.is_open()) mark_due(added);
     return added;
 }
 
 inline void subscriber::change(subscription& which, delivery_options const& delivery) {
+    which.wake();
+    which.unindex_keys();
     dispatcher_->leave(which);
     bool const had_keys = which.state_ && which.state_->keys;
     bool const was_latest = which.mode_ == delivery_mode::latest;
@@ -37,18 +40,28 @@ inline void subscriber::change(subscription& which, delivery_options const& deli
         which.queue_snapshot();
     dispatcher_->join(which, delivery.interval);
     if (delivery.keys && !keeps_keys) which.enter_keys(*delivery.keys);
+    which.index_keys();
     if (which.state_) which.state_->flush_upto = which.next_offset_ - 1;
     schedule(which);
 }
 
 inline void subscriber::add_keys(subscription& which, std::span<std::string const> keys) {
     if (!which.state_ || !which.state_->keys) return;
+    which.wake();
+    std::vector<std::string_view> added;
+    for (auto const& key : keys)
+        if (which.state_->is_indexed && !which.state_->keys->has(key)) added.push_back(key);
     which.add_keys(keys);
+    for (auto const key : added) which.feed_->add_watcher(key, which);
     schedule(which);
 }
 
 inline void subscriber::remove_keys(subscription& which, std::span<std::string const> keys) {
     if (!which.state_ || !which.state_->keys) return;
+    which.wake();
+    for (auto const& key : keys)
+        if (which.state_->is_indexed && which.state_->keys->has(key))
+            which.feed_->remove_watcher(key, which);
     which.remove_keys(keys);
 }
 
@@ -60,6 +73,7 @@ inline void subscriber::give_credit(subscription& which, std::uint32_t flushes) 
 }
 
 inline void subscriber::schedule(subscription& which) {
+    which.wake();
     which.look();
     if (which.is_open()) mark_due(which);
     // What lies beyond this flush waits for a tick, and the signal that asks for it may be gone.
@@ -69,6 +83,8 @@ inline void subscriber::schedule(subscription& which) {
 inline void subscriber::remove(subscription& which) {
     if (which.is_due_) unlink_due(which);
     auto const place = vacate(which);
+    which.wake();
+    which.unindex_keys();
     dispatcher_->leave(which);
     if (which.state_ && which.state_->keys) which.source().unwatch(*which.state_->keys);
     dispatcher_->drop_if_unused(*std::exchange(which.feed_, nullptr));
@@ -133,6 +149,7 @@ inline subscriber::taken subscriber::take(write_batch& batch, missed_events& mis
 inline subscriber::step subscriber::take_from(subscription& from, write_batch& batch,
                                               missed_events& missed, std::uint32_t events_max) {
     bool const has_keys = from.state_ && from.state_->keys;
+    from.wake();
     if (from.state_ && from.state_->has_lost()) {
         if (!batch.empty()) return step::wait;
         auto& chosen = *from.state_;

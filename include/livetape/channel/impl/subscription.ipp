@@ -83,6 +83,7 @@ inline void subscription::refund() noexcept {
 inline void subscription::rewind(segment_ref const& unsent, std::uint32_t begin,
                                  std::uint32_t end) {
     if (feed_ == nullptr || begin == end) return;
+    wake();
     note_given_back(*unsent, begin, end);
     if (mode_ == delivery_mode::every) {
         rewind_every(unsent, begin, end);
