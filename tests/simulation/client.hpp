@@ -1,6 +1,7 @@
 #pragma once
 
 #include "any_session.hpp"
+#include "channel_patterns.hpp"
 #include "coverage.hpp"
 #include "delivery_change.hpp"
 #include "history_text.hpp"
@@ -38,23 +39,47 @@ struct expected_reply {
     std::string ending{};
     std::vector<place> places{};
     bool ends_stream = false;
-    /// Of a subscription that ended: the place that it reached stands between text and ending.
-    std::shared_ptr<subscription_queue> ended{};
+    /// Between text and ending stands the place that this subscription reached.
+    std::shared_ptr<subscription_queue> reached{};
+    /// There stand, with their names, the places that these reached.
+    std::vector<std::shared_ptr<subscription_queue>> all_reached{};
+    bool is_over_several = false;
 
     [[nodiscard]] bool matches(std::string_view content) {
         if (ending.empty()) return content == text;
         if (!content.starts_with(text) || !content.ends_with(ending)) return false;
-        if (!ended) return true;
         strict_reader reader{content.substr(text.size())};
-        position at;
-        if (!read_position(reader, at) || reader.rest() != ending ||
-            at.epoch != ended->source().epoch || !ended->is_reached(at.offset))
-            return false;
+        if (reached && !read_reached(*reached, reader, places.front().at)) return false;
+        if (is_over_several && !read_all_reached(reader)) return false;
+        if (!reached && !is_over_several) return true;
+        if (reader.rest() != ending) return false;
         // If it must be written once more, it says the same.
         text = content;
         ending.clear();
-        ended.reset();
-        places.front().at = at;
+        return true;
+    }
+
+private:
+    static bool read_reached(subscription_queue& of, strict_reader& reader, position& at) {
+        return read_position(reader, at) && at.epoch == of.source().epoch &&
+               of.is_reached(at.offset);
+    }
+
+    /// In whatever order; of none, all that will come is new.
+    bool read_all_reached(strict_reader& reader) {
+        if (all_reached.empty()) return reader.skip("oldest");
+        std::vector<bool> is_told(all_reached.size());
+        for (std::size_t told = 0; told < all_reached.size(); ++told) {
+            if (told > 0 && !reader.skip("!")) return false;
+            std::size_t which = 0;
+            while (which < all_reached.size() &&
+                   !reader.skip(all_reached[which]->source().name + '~'))
+                ++which;
+            if (which == all_reached.size() || is_told[which] ||
+                !read_reached(*all_reached[which], reader, places[which].at))
+                return false;
+            is_told[which] = true;
+        }
         return true;
     }
 };
@@ -94,6 +119,7 @@ public:
     struct request {
         transport_kind transport = transport_kind::websocket;
         std::vector<std::size_t> channels;
+        std::vector<std::string> patterns{};
         bool has_snapshot = false;
         enum class from : std::uint8_t { nothing, now, oldest, seen } cursor = from::nothing;
         bool is_async = false;
@@ -109,6 +135,9 @@ public:
     void give_credit(std::size_t channel, std::uint32_t flushes);
     void ask_for_stats(std::size_t channel);
     void unsubscribe(std::size_t channel);
+    void subscribe(std::string const& pattern, bool has_snapshot, request::from cursor,
+                   delivery_change delivery);
+    void unsubscribe(std::string const& pattern);
     void ask_for_history(std::size_t channel, history_question const& asked);
     bool publish(std::size_t channel, std::string_view key, std::string_view payload,
                  std::string_view message_id);
@@ -147,11 +176,17 @@ public:
 
     /// What has been published by now is seen by whoever reads next.
     void begin_run() {
+        notice_matches();
         for (auto& each : subscriptions_) {
             each.queue.begin_read(true);
             each.queue.notice();
         }
+        for (std::size_t i = 0; i < world_.on->open_count(); ++i)
+            kept_at_run_[i] = world_.on->at(i).history.first_kept;
     }
+
+    /// The loop has run: channels that match a pattern are subscribed to.
+    void notice_matches();
 
     /// The loop ticks.
     void tick();
@@ -172,11 +207,27 @@ private:
                virtual_now >= last_sent_ + world_.on->endpoint.options().idle_timeout;
     }
 
+    using seen_places = std::array<std::optional<position>, server::channel_count>;
+
     struct subscribed {
         std::size_t channel;
         subscription_queue queue;
-        std::uint64_t number;     ///< events of one that ended are not given back to the next
-        std::uint64_t passed = 0; ///< unwanted events that were passed when a command came
+        std::uint64_t number;       ///< events of one that ended are not given back to the next
+        bool is_by_pattern = false; ///< the client did not name it
+        std::uint64_t passed = 0;   ///< unwanted events that were passed when a command came
+    };
+
+    struct watched_pattern {
+        std::string text;
+        delivery_options delivery;
+    };
+
+    /// A subscription that begins, as the client is told.
+    struct beginning {
+        std::size_t channel = 0;
+        position at;
+        bool is_recovered = false;
+        std::optional<gap> missed;
     };
 
     struct planned_item {
@@ -203,6 +254,10 @@ private:
         start_position start{};
         delivery_change delivery{};
         std::uint32_t flushes = 0;
+        std::string pattern{}; ///< instead of a channel
+        bool has_snapshot = false;
+        request::from cursor = request::from::nothing;
+        seen_places seen{}; ///< when the pattern was asked for
 
         [[nodiscard]] std::string with_id() const {
             return id != 0 ? ",\"id\":" + std::to_string(id) : std::string{};
@@ -220,14 +275,25 @@ private:
     void obey(command const& from);
     void obey_plainly(command const& from);
     void open(std::size_t channel, start_position const& start, delivery_options const& delivery,
-              std::string const& with_id, bool* has_snapshot_events = nullptr);
-    void expect_start(bool has_snapshot_events);
+              std::string const& with_id);
+    std::optional<beginning> begin(std::size_t channel, start_position const& start,
+                                   delivery_options const& delivery);
+    void announce(beginning const& begun, std::string const& details);
+    void take_over(command const& from, subscribed& covered);
+    void open_pattern(command const& from);
+    void close_pattern(command const& from);
+    [[nodiscard]] bool is_covered(std::string_view name) const;
+    [[nodiscard]] std::string cursor_of_pattern(std::string_view pattern,
+                                                request::from cursor) const;
+    void expect_start();
     void expect_error(std::string_view code, command const& from);
     [[nodiscard]] static std::string begin_reply(std::string_view what, command const& to);
     void end(command const& from, subscribed& ended);
     void change(command const& from, subscribed& which);
     void give_stats(command const& from, subscribed& which);
     void restrict(std::size_t channel, delivery_change& wanted) const;
+    void restrict_all(delivery_change& wanted) const;
+    [[nodiscard]] static std::string name_in(command const& from);
     [[nodiscard]] bool may_change(subscribed const& which, delivery_change const& wanted) const;
     [[nodiscard]] bool waits_for_events(command const& from) const;
     [[nodiscard]] bool is_deferred(std::size_t channel) const;
@@ -265,7 +331,12 @@ private:
     std::vector<subscribed> subscriptions_;
     std::deque<expected_reply> replies_;
     std::vector<command> deferred_;
-    std::array<std::optional<position>, server::channel_count> seen_;
+    std::vector<watched_pattern> patterns_;
+    std::array<std::uint64_t, server::channel_count> kept_at_run_{}; ///< when the loop ran last
+    bool has_had_patterns_ = false;
+    bool is_shared_ = false;           ///< the cursor is one over several channels
+    bool has_snapshot_events_ = false; ///< a subscription began with a snapshot
+    seen_places seen_;
 
     write_batch batch_;
     std::string plan_;
@@ -298,4 +369,5 @@ private:
 #include "client_commands.ipp"
 #include "client_connecting.ipp"
 #include "client_network.ipp"
+#include "client_patterns.ipp"
 #include "client_reading.ipp"

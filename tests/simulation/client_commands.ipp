@@ -8,6 +8,12 @@ inline void client::subscribe(std::size_t channel, bool has_snapshot, request::f
                               bool is_ahead, delivery_change delivery) {
     if (is_deferred(channel)) return;
     restrict(channel, delivery);
+    if (auto const* const known = find(channel); known && known->is_by_pattern) {
+        // What a change may not be is no part of taking a channel over, either.
+        if (known->queue.is_latest() || delivery.mode == delivery_mode::latest)
+            delivery.interval.reset();
+        if (!may_change(*known, delivery)) return;
+    }
     auto start = start_of(channel, has_snapshot, cursor);
     std::string text;
     if (cursor == request::from::now) text = "now";
@@ -94,7 +100,7 @@ inline bool client::publish(std::size_t channel, std::string_view key, std::stri
 /// Gives a command: by a message, or by calls where there are none.
 inline void client::give(command const& from, std::string_view name, std::string const& fields) {
     if (!is_plain()) {
-        auto json = "{\"" + std::string{name} + "\":\"" + std::string{server::names[from.channel]};
+        auto json = "{\"" + std::string{name} + "\":\"" + name_in(from);
         if (!send(json + '"' + from.with_id() + fields + '}')) return;
     }
     if (waits_for_events(from) && is_in_flight_ && has_planned_events_) {
@@ -118,6 +124,7 @@ inline bool client::send(std::string_view json) {
         pump();
         if (!takes_commands()) return false;
     }
+    notice_matches();
     for (auto& each : subscriptions_) each.passed = real(each.channel)->counters().filtered;
     session_->feed({frame.data() + first, frame.size() - first});
     return true;
@@ -130,7 +137,7 @@ inline bool client::waits_for_events(command const& from) const {
     if (!deferred_.empty()) return true;
     if (!is_plain())
         return from.what == kind::unsubscribe || from.what == kind::change ||
-               from.what == kind::stats;
+               from.what == kind::stats || (from.what == kind::subscribe && has_had_patterns_);
     // A host's own transport need not wait; but what a rate makes of events that come back after it
     // was chosen is not worth a rule.
     auto const* const known = find(from.channel);
@@ -143,6 +150,8 @@ inline bool client::waits_for_events(command const& from) const {
 /// Whether a command about that channel waits. What follows it is not specified, unless it ends the
 /// subscription.
 inline bool client::is_deferred(std::size_t channel) const {
+    for (auto const& each : deferred_)
+        if (!each.pattern.empty()) return true;
     auto const last = std::find_if(deferred_.rbegin(), deferred_.rend(),
                                    [&](auto const& each) { return each.channel == channel; });
     return last != deferred_.rend() && last->what != command::kind::unsubscribe;
@@ -158,6 +167,11 @@ inline void client::restrict(std::size_t channel, delivery_change& wanted) const
     wanted.keys.reset();
     wanted.add_keys.clear();
     wanted.remove_keys.clear();
+}
+
+/// The same for whatever a pattern may cover.
+inline void client::restrict_all(delivery_change& wanted) const {
+    for (std::size_t i = 0; i < world_.on->open_count(); ++i) restrict(i, wanted);
 }
 
 /// Not everything is specified: of forgotten keys it is open how much is told event by event, and
@@ -219,10 +233,19 @@ inline void client::obey_plainly(command const& from) {
 
 inline void client::obey(command const& from) {
     if (is_plain()) return obey_plainly(from);
-    if (from.what == command::kind::subscribe)
-        return open(from.channel, from.start, from.delivery.applied_to({}), from.with_id());
+    bool const begins = from.what == command::kind::subscribe;
+    if (!from.pattern.empty()) return begins ? open_pattern(from) : close_pattern(from);
     auto* const known = find(from.channel);
-    if (known == nullptr) return expect_error("not_subscribed", from);
+    if (begins && known != nullptr && known->is_by_pattern) return take_over(from, *known);
+    if (begins) {
+        auto start = from.start;
+        // A channel that is covered and not there yet has just come.
+        if (start.from == start_position::kind::now && is_covered(server::names[from.channel]))
+            start.from = start_position::kind::oldest;
+        return open(from.channel, start, from.delivery.applied_to({}), from.with_id());
+    }
+    if (known == nullptr || (from.what == command::kind::unsubscribe && known->is_by_pattern))
+        return expect_error("not_subscribed", from);
     switch (from.what) {
     case command::kind::unsubscribe: return end(from, *known);
     case command::kind::change: return change(from, *known);
@@ -242,20 +265,24 @@ inline void client::expect_error(std::string_view code, command const& from) {
         {"{\"error\":{\"code\":\"" + std::string{code} + "\",", "}" + from.with_id() + "}"});
 }
 
+inline std::string client::name_in(command const& from) {
+    return from.pattern.empty() ? std::string{server::names[from.channel]} : from.pattern;
+}
+
 inline std::string client::begin_reply(std::string_view what, command const& to) {
-    return "{\"" + std::string{what} + "\":\"" + std::string{server::names[to.channel]} + '"' +
-           to.with_id();
+    return "{\"" + std::string{what} + "\":\"" + name_in(to) + '"' + to.with_id();
 }
 
 inline void client::end(command const& from, subscribed& ended) {
     ++covered_.unsubscriptions;
-    auto kept = std::make_shared<subscription_queue>(std::move(ended.queue));
-    subscriptions_.erase(subscriptions_.begin() + (&ended - subscriptions_.data()));
-    replies_.push_back({begin_reply("unsubscribed", from) + ",\"cursor\":\"",
-                        "\"}",
-                        {{from.channel, {}}},
-                        false,
-                        std::move(kept)});
+    // What a pattern covers goes on.
+    bool const goes_on = is_covered(ended.queue.source().name);
+    expected_reply reply{
+        begin_reply("unsubscribed", from) + ",\"cursor\":\"", "\"}", {{from.channel, {}}}};
+    reply.reached = std::make_shared<subscription_queue>(ended.queue);
+    replies_.push_back(std::move(reply));
+    ended.is_by_pattern = goes_on;
+    if (!goes_on) subscriptions_.erase(subscriptions_.begin() + (&ended - subscriptions_.data()));
 }
 
 /// The session has obeyed; the client is told exactly the place that was reached.

@@ -21,11 +21,16 @@ inline std::string client::cursor_text(request const& asked) const {
     if (asked.cursor == request::from::oldest) return "oldest";
     std::string text;
     if (asked.cursor == request::from::nothing) return text;
-    for (auto const channel : asked.channels) {
-        if (!seen_[channel]) continue;
+    bool const is_shared = asked.channels.size() > 1 || !asked.patterns.empty();
+    for (std::size_t i = 0; i < server::channel_count; ++i) {
+        bool is_asked =
+            std::find(asked.channels.begin(), asked.channels.end(), i) != asked.channels.end();
+        for (auto const& pattern : asked.patterns)
+            is_asked = is_asked || covers(pattern, server::names[i]);
+        if (!seen_[i] || !is_asked) continue;
         if (!text.empty()) text += '!';
-        if (asked.channels.size() > 1) text.append(server::names[channel]) += '~';
-        text += position_text(seen_[channel]->epoch, seen_[channel]->offset);
+        if (is_shared) text.append(server::names[i]) += '~';
+        text += position_text(seen_[i]->epoch, seen_[i]->offset);
     }
     return text;
 }
@@ -38,7 +43,9 @@ inline void client::connect(request asked) {
     transport_ = asked.transport;
     is_async_ = asked.is_async;
     connected_at_ = last_sent_ = progress_at_ = virtual_now;
+    is_shared_ = asked.channels.size() > 1 || !asked.patterns.empty();
     for (auto const channel : asked.channels) restrict(channel, asked.delivery);
+    if (!asked.patterns.empty()) restrict_all(asked.delivery);
     if (is_plain()) {
         session_ = std::make_unique<plain_session>(world_.on->loops[loop_index_].wakes);
         session_->cursors().on_ready(&client::flush_ready, this);
@@ -55,6 +62,7 @@ inline void client::connect(request asked) {
                          : is_poll      ? "/poll?channel="
                                         : "/sse?channel=";
     for (auto const channel : asked.channels) target.append(server::names[channel]) += ',';
+    for (auto const& pattern : asked.patterns) target.append(pattern) += ',';
     target.pop_back();
     if (!cursor.empty()) target.append("&cursor=").append(cursor);
     if (asked.has_snapshot) target += "&snapshot=1";
@@ -76,83 +84,100 @@ inline void client::connect(request asked) {
     // The short-poll without a cursor asks for the state.
     bool const has_snapshot =
         asked.has_snapshot || (is_poll && asked.wait_seconds == 0 && cursor.empty());
-    bool has_snapshot_events = false;
+    has_snapshot_events_ = false;
     auto const delivery = asked.delivery.applied_to({});
     for (auto const channel : asked.channels)
-        open(channel, start_of(channel, has_snapshot, asked.cursor), delivery, {},
-             &has_snapshot_events);
+        open(channel, start_of(channel, has_snapshot, asked.cursor), delivery, {});
+    for (auto const& pattern : asked.patterns) {
+        command from{command::kind::subscribe, 0, 0, {}, asked.delivery};
+        from.pattern = pattern;
+        from.has_snapshot = has_snapshot;
+        from.cursor = cursor.empty() ? request::from::nothing : asked.cursor;
+        from.seen = seen_;
+        open_pattern(from);
+    }
     if (is_poll) {
         is_gathering_ = true;
         session_ = make_session(transport_, context, target);
         is_gathering_ = false;
     }
-    if (transport_ == transport_kind::sse) expect_start(has_snapshot_events);
+    if (transport_ == transport_kind::sse) expect_start();
     session_->cursors().on_ready(&client::flush_ready, this);
     pump();
 }
 
 /// A stream begins with its cursor, unless a snapshot follows, whose events bring their own.
-inline void client::expect_start(bool has_snapshot_events) {
+inline void client::expect_start() {
     std::string cursor;
     std::vector<place> places;
     for (auto const& each : subscriptions_) {
         auto const at = real(each.channel)->reached();
         cursor += cursor.empty() ? "id: " : "!";
-        if (subscriptions_.size() > 1) cursor.append(server::names[each.channel]) += '~';
+        if (is_shared_) cursor.append(server::names[each.channel]) += '~';
         cursor += position_text(at.epoch, at.offset);
         places.push_back({each.channel, at});
     }
-    if (has_snapshot_events) replies_.push_back({"retry: 2000\n\n"});
+    if (cursor.empty()) cursor = "id: oldest";
+    if (has_snapshot_events_) replies_.push_back({"retry: 2000\n\n"});
     else replies_.push_back({cursor + "\nretry: 2000\n\n", {}, std::move(places)});
 }
 
 /// Begins a subscription and expects what the client is told about it.
 inline void client::open(std::size_t channel, start_position const& start,
-                         delivery_options const& delivery, std::string const& with_id,
-                         bool* has_snapshot_events) {
+                         delivery_options const& delivery, std::string const& with_id) {
+    auto const refuse = [&](std::string_view code) {
+        replies_.push_back(
+            {"{\"error\":{\"code\":\"" + std::string{code} + "\",", "}" + with_id + "}"});
+    };
+    if (find(channel) != nullptr) return refuse("already_subscribed");
+    if (auto const begun = begin(channel, start, delivery)) return announce(*begun, with_id);
+    ++covered_.refusals;
+    if (!is_plain()) refuse("bad_cursor");
+}
+
+/// Begins a subscription; nothing if no server ever gave out that place.
+inline std::optional<client::beginning>
+client::begin(std::size_t channel, start_position const& start, delivery_options const& delivery) {
     auto const& history = world_.on->at(channel).history;
-    std::string const name{server::names[channel]};
-    if (find(channel) != nullptr) {
-        replies_.push_back({"{\"error\":{\"code\":\"already_subscribed\",", "}" + with_id + "}"});
-        return;
-    }
-    bool const is_of_this_life = start.after.epoch == history.epoch;
-    if (start.from == start_position::kind::after && is_of_this_life)
+    if (start.from == start_position::kind::after && start.after.epoch == history.epoch)
         world_.on->show_collected(channel, start.after.offset);
     subscription_queue queue{history, delivery};
     auto const opening = queue.open(start);
-    if (opening.is_ahead) {
-        ++covered_.refusals;
-        if (!is_plain())
-            replies_.push_back({"{\"error\":{\"code\":\"bad_cursor\",", "}" + with_id + "}"});
-        return;
-    }
+    if (opening.is_ahead) return std::nullopt;
     if (opening.is_recovered) ++covered_.recoveries;
-    if (has_snapshot_events != nullptr && opening.has_snapshot) *has_snapshot_events = true;
-    if (opening.has_snapshot) ++covered_.snapshots;
-    if (auto const* const opened = real(channel)) {
-        auto const at = opened->reached();
-        if (!queue.is_reached(at.offset))
-            fail("a subscription to " + name + " starts at " + std::to_string(at.offset) + ", due" +
-                 queue.describe());
-        if (is_websocket())
-            replies_.push_back({"{\"subscribed\":\"" + name + '"' + with_id + ",\"cursor\":\"" +
-                                    position_text(at.epoch, at.offset) + "\",\"recovered\":" +
-                                    (opening.is_recovered ? "true}" : "false}"),
-                                {},
-                                {{channel, at}}});
+    if (opening.has_snapshot) {
+        ++covered_.snapshots;
+        has_snapshot_events_ = true;
     }
-    if (opening.missed) {
-        ++(opening.missed->reason == gap_reason::epoch ? covered_.epoch_gaps : covered_.gaps);
-        auto const text = gap_text(name, *opening.missed);
-        if (is_websocket()) replies_.push_back({text});
-        else if (transport_ == transport_kind::sse) replies_.push_back({sse_data(text) + '\n'});
-        else if (!is_plain()) {
-            poll_gaps_.push_back(*opening.missed);
-            poll_gap_channels_.push_back(channel);
-        }
+    beginning begun{channel, {}, opening.is_recovered, opening.missed};
+    if (auto const* const opened = real(channel)) {
+        begun.at = opened->reached();
+        if (!queue.is_reached(begun.at.offset))
+            fail("a subscription to " + history.name + " starts at " +
+                 std::to_string(begun.at.offset) + ", due" + queue.describe());
     }
     subscriptions_.push_back({channel, std::move(queue), ++subscriptions_made_});
+    return begun;
+}
+
+/// @param details  what the acknowledgement says besides: an id, or the pattern
+inline void client::announce(beginning const& begun, std::string const& details) {
+    std::string const name{server::names[begun.channel]};
+    if (is_websocket())
+        replies_.push_back({"{\"subscribed\":\"" + name + '"' + details + ",\"cursor\":\"" +
+                                position_text(begun.at.epoch, begun.at.offset) +
+                                "\",\"recovered\":" + (begun.is_recovered ? "true}" : "false}"),
+                            {},
+                            {{begun.channel, begun.at}}});
+    if (!begun.missed) return;
+    ++(begun.missed->reason == gap_reason::epoch ? covered_.epoch_gaps : covered_.gaps);
+    auto const text = gap_text(name, *begun.missed);
+    if (is_websocket()) replies_.push_back({text});
+    else if (transport_ == transport_kind::sse) replies_.push_back({sse_data(text) + '\n'});
+    else if (!is_plain()) {
+        poll_gaps_.push_back(*begun.missed);
+        poll_gap_channels_.push_back(begun.channel);
+    }
 }
 
 } // namespace livetape::simulation

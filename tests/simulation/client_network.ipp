@@ -16,6 +16,7 @@ inline void client::flush() {
 
 inline void client::pump() {
     if (!session_) return;
+    notice_matches();
     wakes_at_ = session_->wake();
     for (;;) {
         if (session_->end() == session_end::abort) return conclude();
@@ -30,6 +31,7 @@ inline void client::pump() {
 
 inline bool client::write_some() {
     if (!session_ || is_writing() || !world_.judge->is_right()) return false;
+    notice_matches();
     is_gathering_ = true;
     bool const is_alone = !world_.on->loops[loop_index_].is_running();
     for (auto& each : subscriptions_) each.queue.begin_read(is_alone);
@@ -118,6 +120,8 @@ inline void client::disconnect() {
     subscriptions_.clear();
     replies_.clear();
     deferred_.clear();
+    patterns_.clear();
+    has_had_patterns_ = is_shared_ = false;
     items_.clear();
     cut_rest_.clear();
     poll_gaps_.clear();

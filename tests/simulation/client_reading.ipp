@@ -5,10 +5,11 @@ namespace livetape::simulation {
 /// Reads the cursor of a stream or an answer: for each subscription the place that was reached.
 inline std::optional<std::vector<place>> client::read_cursor(strict_reader& reader) {
     std::vector<place> places;
+    if (subscriptions_.empty() && !reader.skip("oldest")) return std::nullopt;
     for (auto& each : subscriptions_) {
         auto const& source = each.queue.source();
         position at;
-        if (subscriptions_.size() > 1 &&
+        if (is_shared_ &&
             !((places.empty() || reader.skip("!")) && reader.skip(source.name) && reader.skip("~")))
             return std::nullopt;
         if (!read_position(reader, at) || at.epoch != source.epoch ||
@@ -38,7 +39,7 @@ inline void client::read_plan() {
         items_.push_back(std::move(rest));
         needs_trailer = cut_item_.what == planned_item::kind::event;
     }
-    bool const has_trailers = transport_ == transport_kind::sse && subscriptions_.size() > 1;
+    bool const has_trailers = transport_ == transport_kind::sse && is_shared_;
     while (at < plan.size()) {
         auto const found = next_item(transport_, plan.substr(at));
         if (found.what == wire_item::kind::malformed)
@@ -122,7 +123,7 @@ inline bool client::read_event(wire_item const& found, std::size_t begin) {
     strict_reader reader{text};
     bool is_right = read_envelope(queue, taken, start->count, reader) && reader.rest().empty();
     if (transport_ == transport_kind::sse) {
-        auto block = subscriptions_.size() > 1
+        auto block = is_shared_
                          ? std::string{}
                          : "id: " + position_text(queue.source().epoch, start->offset) + "\n";
         is_right = is_right && content == (block += sse_data(text)) + '\n';
@@ -135,7 +136,7 @@ inline bool client::read_event(wire_item const& found, std::size_t begin) {
     ++covered_.events;
     if (start->count > 1) ++covered_.conflated;
     planned_item item{planned_item::kind::event, begin, begin + found.size, of->channel, taken};
-    if (transport_ != transport_kind::sse || subscriptions_.size() == 1)
+    if (transport_ != transport_kind::sse || !is_shared_)
         item.places.push_back({of->channel, {queue.source().epoch, start->offset}});
     item.subscription = of->number;
     items_.push_back(std::move(item));
@@ -307,6 +308,7 @@ inline void client::settle(std::size_t written) {
     has_unsent_ = written < plan_.size();
     if (written > 0) progress_at_ = virtual_now;
     refund(written);
+    notice_matches();
     // What waits is obeyed when the events that were not sent are back.
     if (!deferred_.empty())
         for (auto& each : subscriptions_)

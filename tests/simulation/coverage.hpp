@@ -12,7 +12,8 @@ struct coverage {
                   heartbeats = 0, stalls = 0, overruns = 0, refusals = 0, deferred = 0,
                   unsubscriptions = 0, changes = 0, changes_by_command = 0, credits = 0, stats = 0,
                   histories = 0, duplicates = 0, merged = 0, flushed = 0, asked_for = 0, copied = 0,
-                  conflated = 0, deaths_in_callback = 0, lives = 0, quiet_checks = 0;
+                  patterns = 0, late_channels = 0, take_overs = 0, conflated = 0,
+                  deaths_in_callback = 0, lives = 0, quiet_checks = 0;
 
     /// Calls `visit(name, count)` for each.
     template <class Visit>
@@ -44,6 +45,9 @@ struct coverage {
         visit("events flushed by a timer", flushed);
         visit("flushes for somebody who goes on after them", asked_for);
         visit("events copied", copied);
+        visit("patterns subscribed to", patterns);
+        visit("channels that came to a pattern", late_channels);
+        visit("channels of patterns named", take_overs);
         visit("events that stand for several", conflated);
         visit("sessions destroyed in their callback", deaths_in_callback);
         visit("lives of the server", lives);

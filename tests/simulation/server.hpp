@@ -54,17 +54,25 @@ private:
 /// One life of a server: a hub with the channels, each drawn anew, and two loops.
 class server {
 public:
-    static constexpr std::size_t channel_count = 3;
-    static constexpr std::array<std::string_view, channel_count> names{"a", "b.c", "long-name"};
+    static constexpr std::size_t channel_count = 5;
+    static constexpr std::array<std::string_view, channel_count> names{"a", "b.c", "long-name",
+                                                                       "b.d", "e.b.d"};
+    static constexpr std::size_t channels_at_first = 3;
     static constexpr std::size_t keys = 8;
 
     server(std::uint64_t seed, random_source& random, coverage& seen)
         : source{{}, {channel_count, seed, read_virtual_now}}, endpoint{source, options()},
           covered_{seen} {
-        for (auto const name : names) open(name, random);
+        while (opened_ < channels_at_first) open(random);
         if (random.one_in(3)) begin_copy(random);
     }
 
+    /// Opens one more channel; does nothing if all are open.
+    void open_another(random_source& random) {
+        if (opened_ < channel_count) open(random);
+    }
+
+    [[nodiscard]] std::size_t open_count() const { return opened_; }
     [[nodiscard]] served_channel& at(std::size_t index) { return *channels_[index]; }
 
     /// Called with a channel's history for each event that is there to be seen.
@@ -108,8 +116,8 @@ public:
     void advance() {
         source.advance(virtual_now);
         for (auto& each : channels_)
-            if (each->copies && each->copies->due <= virtual_now) copy(*each);
-        for (std::size_t i = 0; i < channel_count; ++i) {
+            if (each && each->copies && each->copies->due <= virtual_now) copy(*each);
+        for (std::size_t i = 0; i < opened_; ++i) {
             show(i, true);
             at(i).just_copied = 0;
             look_at_retention(i);
@@ -132,7 +140,8 @@ public:
     /// Whether events are published that are not there yet.
     [[nodiscard]] bool is_waiting() const {
         return std::any_of(channels_.begin(), channels_.end(), [](auto const& each) {
-            return !each->collected.empty() || (each->copies && each->copies->due != never);
+            return each &&
+                   (!each->collected.empty() || (each->copies && each->copies->due != never));
         });
     }
 
@@ -178,7 +187,7 @@ private:
             of.collected.pop_front();
             if (of.history.last() == of.source->last_offset()) look_at_retention(index);
             for (auto& each : channels_)
-                if (each->copies && each->copies->from == index) each->copies->note();
+                if (each && each->copies && each->copies->from == index) each->copies->note();
             if (call_seen_ != nullptr) call_seen_(context_, of.history);
         }
         of.due = of.collected.empty() ? never : next_aligned(virtual_now, of.interval);
@@ -205,11 +214,13 @@ private:
         return options;
     }
 
-    void open(std::string_view name, random_source& random) {
+    void open(random_source& random) {
+        auto const name = names[opened_];
         constexpr std::array<std::uint64_t, 4> counts{1, 3, 20, 100'000};
         channel_options options;
         options.log_events_max = counts[random.below(counts.size())];
-        options.keys_max = random.one_in(3) ? 1 + random.below(keys) : 1000;
+        options.keys_max =
+            opened_ < channels_at_first && random.one_in(3) ? 1 + random.below(keys) : 1000;
         if (random.one_in(4)) options.log_age_max = std::chrono::milliseconds{200};
         if (random.one_in(4)) options.on_overrun = overrun_policy::close;
         if (random.one_in(3)) options.log_bytes_max = 4096;
@@ -231,7 +242,7 @@ private:
     /// the first one is then on no timer and forgets nothing by itself.
     void begin_copy(random_source& random) {
         constexpr std::size_t from = 0;
-        auto& to = at(channel_count - 1);
+        auto& to = at(channels_at_first - 1);
         auto const& options_of = at(from).source->options();
         bool const merges = at(from).history.merges || to.history.merges;
         // How many large events an index of keys keeps is not specified.

@@ -57,7 +57,8 @@ public:
         else if (choice < 980) advance(std::chrono::milliseconds{random.below(20)});
         else if (choice < 990) quiet();
         else if (choice < 993) server_->advance();
-        else if (choice < 995) change_timer();
+        else if (choice < 994) change_timer();
+        else if (choice < 995) server_->open_another(random);
         else if (choice < 999) advance(std::chrono::milliseconds{random.below(40'000)});
         else restart();
         if (!server_->error.empty()) judge_.fail(server_->error);
@@ -121,6 +122,8 @@ private:
         for (auto& each : clients_)
             if (each->loop_index() == loop_index) each->begin_run();
         server_->loops[loop_index].run(subscribers_max);
+        for (auto& each : clients_)
+            if (each->loop_index() == loop_index) each->notice_matches();
     }
 
     void run(std::size_t loop_index) {
@@ -136,7 +139,7 @@ private:
     }
 
     void publish() {
-        auto const index = random().below(server::channel_count);
+        auto const index = random().below(server_->open_count());
         auto& to = server_->at(index);
         auto const key = draw_key(to);
         auto const drawn = draw_payload(to);
@@ -213,7 +216,7 @@ private:
         if (choice == 0) return who.cut();
         if (choice == 1 && random().one_in(4)) return who.hang_up();
         if (!who.takes_commands()) return;
-        auto const channel = random().below(server::channel_count);
+        auto const channel = random().below(server_->open_count());
         if (choice < 6)
             return who.subscribe(channel, random().one_in(2), draw_cursor(), random().one_in(20),
                                  draw_delivery());
@@ -222,9 +225,16 @@ private:
         if (choice < 15)
             return who.give_credit(channel, 1 + static_cast<std::uint32_t>(random().below(3)));
         if (choice < 16) return who.ask_for_stats(channel);
+        if (choice < 17 && random().one_in(2)) return subscribe_to_pattern(who);
         if (choice < 17)
             return who.ask_for_history(channel, draw_question(server_->at(channel).history.last()));
         if (!who.is_plain()) publish_by(who, channel);
+    }
+
+    void subscribe_to_pattern(client& who) {
+        std::string const pattern{patterns[random().below(patterns.size())]};
+        if (random().one_in(3)) return who.unsubscribe(pattern);
+        who.subscribe(pattern, random().one_in(2), draw_cursor(), draw_delivery());
     }
 
     void publish_by(client& who, std::size_t channel) {
@@ -241,7 +251,7 @@ private:
 
     void change_timer() {
         constexpr std::array<std::uint64_t, 3> intervals{0, 10, 30};
-        server_->set_interval(random().below(server::channel_count),
+        server_->set_interval(random().below(server_->open_count()),
                               std::chrono::milliseconds{intervals[random().below(3)]});
     }
 
@@ -306,9 +316,13 @@ private:
     void connect(client& who) {
         client::request asked;
         asked.transport = static_cast<transport_kind>(random().below(5));
-        for (std::size_t i = 0; i < server::channel_count; ++i)
+        for (std::size_t i = 0; i < server_->open_count(); ++i)
             if (random().one_in(2)) asked.channels.push_back(i);
-        if (asked.channels.empty()) asked.channels.push_back(random().below(server::channel_count));
+        if (asked.channels.empty()) asked.channels.push_back(random().below(server_->open_count()));
+        if (asked.transport != transport_kind::plain && random().one_in(5)) {
+            asked.patterns.emplace_back(patterns[random().below(patterns.size())]);
+            if (random().one_in(2)) asked.channels.clear();
+        }
         asked.has_snapshot = random().one_in(2);
         asked.cursor = draw_cursor();
         asked.is_async = random().one_in(2);

@@ -72,6 +72,9 @@ public:
     /// Fills the queue with what is due at the beginning, whatever the rate.
     opening open(start_position const& start);
 
+    /// Begins at the beginning of a channel that came, when that was after this event.
+    void open_at(std::uint64_t first);
+
     /// The channel has a new event.
     /// @param is_seen  false if it is published while sessions read, so that this one may conflate
     ///                 it with what it reads, or see it next time
@@ -151,6 +154,8 @@ public:
     [[nodiscard]] bool is_reached(std::uint64_t offset);
 
 private:
+    void begin();
+
     using iterator = std::deque<due_event>::iterator;
 
     [[nodiscard]] iterator find(std::string_view key) {

@@ -51,6 +51,20 @@ inline subscription_queue::opening subscription_queue::open(start_position const
             result.missed = gap{after + 1, last_missed(), gap_reason::retention};
         result.is_recovered = !result.missed;
     }
+    begin();
+    drop_unwanted_front();
+    return result;
+}
+
+inline void subscription_queue::open_at(std::uint64_t first) {
+    looked_upto_ = first;
+    noticed_upto_ = overdue_upto_ = first;
+    begin();
+}
+
+/// What is there already is due, whatever the rate.
+inline void subscription_queue::begin() {
+    auto const last = source_->last();
     first_live_ = looked_upto_ + 1;
     read_for_sure_ = looked_upto_;
     if (is_latest() && source_->first_kept > read_for_sure_ + 1) {
@@ -61,8 +75,6 @@ inline subscription_queue::opening subscription_queue::open(start_position const
     taken_upto_ = due_.empty() ? looked_upto_ : due_.front().offset - 1;
     if (is_latest() && has_rate()) limits_.push_back(last);
     else look(last);
-    drop_unwanted_front();
-    return result;
 }
 
 inline void subscription_queue::begin_read(bool is_alone) {
