@@ -68,6 +68,8 @@ TEST_CASE("analytics/value_text: numbers are the shortest that give them back, N
           R"([1.5,2,{"open":1,"high":2,"low":0.5,"close":1.5,"count":4}])");
     CHECK(text_of(fitted_line{2, -1}) == R"({"slope":2,"intercept":-1})");
     CHECK(text_of(std::vector<std::uint64_t>{1, 2, 3}) == "[1,2,3]");
+    CHECK(text_of(quantile_summary{1, 2, 3, 4, std::numeric_limits<double>::quiet_NaN()}) ==
+          R"({"min":1,"median":2,"p90":3,"p99":4,"max":null})");
 
     auto const time_text = [](event_time time) {
         std::string text;

@@ -4,6 +4,7 @@
 #include <livetape/analytics/event_time.hpp>
 #include <livetape/analytics/linear_regression.hpp>
 #include <livetape/analytics/ohlc.hpp>
+#include <livetape/analytics/quantile_summary.hpp>
 #include <livetape/json_text.hpp>
 
 #include <array>
@@ -78,6 +79,16 @@ inline void append_value(std::string& out, fitted_line const& line) {
     out += '}';
 }
 
+inline void append_value(std::string& out, quantile_summary const& of) {
+    out += '{';
+    detail::append_member(out, "min", of.min);
+    detail::append_member(out, "median", of.median);
+    detail::append_member(out, "p90", of.p90);
+    detail::append_member(out, "p99", of.p99);
+    detail::append_member(out, "max", of.max);
+    out += '}';
+}
+
 /// Counts of a histogram, and any other list of numbers.
 template <std::ranges::input_range Range>
 requires std::is_arithmetic_v<std::ranges::range_value_t<Range>>
@@ -101,19 +112,6 @@ void append_value(std::string& out, std::tuple<Values...> const& values) {
     std::apply([&](auto const&... value) { (append(value), ...); }, values);
     out += ']';
 }
-
-namespace detail {
-
-/// A member of an object that has been begun; below all overloads, so that it sees them.
-template <class Value>
-void append_field(std::string& out, std::string_view name, Value const& value) {
-    out += out.back() == '{' ? "\"" : ",\"";
-    out += name;
-    out += "\":";
-    append_value(out, value);
-}
-
-} // namespace detail
 
 /// Appends a time in milliseconds since its epoch, as browsers count, with a fraction if it has
 /// one.
