@@ -10,6 +10,7 @@
 
 #include <livetape/livetape.hpp>
 
+#include <chrono>
 #include <string_view>
 
 namespace {
@@ -23,7 +24,9 @@ int main(int argc, char** argv) {
     if (auto const status = host.parse(argc, argv)) return *status;
 
     // A room is a channel; its log is its history, its companion channel says who comes and goes.
-    livetape::hub hub{{.log_events_max = 1000, .presence = true}};
+    // One that everybody has left is forgotten after a day.
+    livetape::hub hub{
+        {.log_events_max = 1000, .presence = true, .idle_time_max = std::chrono::hours{24}}};
     livetape::server server{host.io.get_executor(), hub};
     livetape::live_options rooms;
     rooms.clients_may_create_channels = true;

@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
     livetape::channel_options retention;
     std::int64_t seconds = 0;
     std::int64_t publish_interval = 0;
+    std::int64_t idle_seconds = 3600;
     bool is_closing = false;
     arguments.add_option("--port", port, "Port to listen on; 0 lets the system choose")
         ->capture_default_str();
@@ -41,12 +42,18 @@ int main(int argc, char** argv) {
         .add_option("--publish-interval", publish_interval,
                     "Milliseconds for which a channel collects events; 0 passes each on at once")
         ->check(CLI::NonNegativeNumber);
+    arguments
+        .add_option("--idle-seconds", idle_seconds,
+                    "Seconds after which a channel that nobody uses is dropped; 0 for never")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
     arguments.add_flag("--close-on-overrun", is_closing,
                        "Ends a connection that is too slow for what is kept, instead of a gap");
     tls_arguments const tls{arguments};
     CLI11_PARSE(arguments, argc, argv);
     retention.log_age_max = std::chrono::seconds{seconds};
     retention.publish_interval = std::chrono::milliseconds{publish_interval};
+    retention.idle_time_max = std::chrono::seconds{idle_seconds};
     retention.presence = true;
     if (is_closing) retention.on_overrun = livetape::overrun_policy::close;
 

@@ -9,3 +9,4 @@
 #include <livetape/net/serve.hpp>
 #include <livetape/net/server.hpp>
 #include <livetape/transport/endpoint.hpp>
+#include <livetape/transport/publish_checked.hpp>

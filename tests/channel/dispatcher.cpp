@@ -174,3 +174,21 @@ TEST_CASE(
     CHECK(cursors.find("c1") == nullptr);
     CHECK_FALSE(cursors.is_due());
 }
+
+TEST_CASE("channel/channel: knows how many subscribe to it, on all threads") {
+    world w;
+    CHECK(w.source->subscriber_count() == 0);
+    eager_reader first{w.wakes};
+    first.subscribe(w.source);
+    dispatcher elsewhere{[](void*) noexcept {}, nullptr};
+    {
+        eager_reader second{elsewhere};
+        second.subscribe(w.source);
+        CHECK(w.source->subscriber_count() == 2);
+        second.cursors.remove(*second.cursors.find("feed"));
+        CHECK(w.source->subscriber_count() == 1);
+        second.subscribe(w.source);
+        CHECK(w.source->subscriber_count() == 2);
+    }
+    CHECK(w.source->subscriber_count() == 1);
+}

@@ -83,6 +83,36 @@ TEST_CASE("transport/delivery_options: latest with a rate conflates, and says ho
     CHECK(member(answer.body, "cursor") == w.cursor("ticks", 9));
 }
 
+TEST_CASE("transport/delivery_options: a query may choose for each channel, on all transports") {
+    world w;
+    for (auto const* name : {"all", "some"}) w.source.open(name);
+    auto const query =
+        R"(channel=all&subscribe={"subscribe":"some","mode":"latest","interval":100,)"
+        R"("keys":["a,b"]})";
+    auto const ws = open_socket(w, std::string{"/ws?"} + query);
+    auto const sse = connect<sse_session>(w, request("GET", std::string{"/sse?"} + query));
+    for (int i = 1; i <= 3; ++i)
+        for (auto const* name : {"all", "some"})
+            for (auto const* key : {"a", "a,b"}) w.source.publish(name, std::to_string(i), {key});
+    w.run();
+    pass(w, 100ms);
+    auto const poll = only_response(
+        connect<poll_session>(w, request("GET", std::string{"/poll?cursor=oldest&"} + query))
+            ->received);
+    std::string streamed;
+    for (auto const& each : read_sse(sse->received).messages) streamed += each.data;
+    std::string sent;
+    for (auto const& each : messages_of(*ws)) sent += each;
+    for (auto const& got : {sent, streamed, poll.body}) {
+        for (int offset = 1; offset <= 6; ++offset)
+            CHECK(got.find(R"({"channel":"all","offset":)" + std::to_string(offset)) !=
+                  std::string::npos);
+        CHECK(got.find(R"({"channel":"some","offset":6,"key":"a,b","count":3,"data":3})") !=
+              std::string::npos);
+        CHECK(got.find(R"("channel":"some","offset":5)") == std::string::npos);
+    }
+}
+
 TEST_CASE("transport/delivery_options: a changed mode holds from the offset that the reply names") {
     for (auto const piece : {std::size_t{1}, std::size_t{50}, unlimited}) {
         world w;

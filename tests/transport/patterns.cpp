@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -174,6 +175,45 @@ TEST_CASE("transport/patterns: a cursor goes on with what it names, and begins w
     REQUIRE(waiting->is_over);
     CHECK(only_response(waiting->received).body.find(R"("channel":"t.a","offset":1)") !=
           std::string::npos);
+}
+
+TEST_CASE("transport/patterns: a cursor that names a channel that is no more gets the gap") {
+    // A hub whose clients' channels are dropped when they are idle, and one that began anew.
+    live_options options;
+    options.hooks.subscribe = [](auto, auto channel) { return channel != "s.secret"; };
+    auto const gap = R"({"gap":"s.a","from":1,"to":0,"reason":"epoch"})";
+    world w{options, {.idle_time_max = std::chrono::seconds{60}}};
+    w.source.publish("s.a", "1");
+    w.source.publish("s.b", "1");
+    auto const kept = w.source.find("s.b");
+    auto const cursor = member(poll(w, "channel=s.*").body, "cursor");
+    w.source.publish("s.a", "2"); // nobody gets this one
+    w.source.advance(virtual_now += std::chrono::seconds{60});
+    w.source.advance(virtual_now += std::chrono::seconds{60});
+    CHECK(w.source.find("s.a") == nullptr);
+    CHECK(w.source.find("s.b") == kept);
+
+    auto const polled = poll(w, "channel=s.*&cursor=" + cursor + "!s.secret~1-1!t.a~1-1").body;
+    auto const rest = "s.b~" + w.cursor("s.b", 1);
+    CHECK(polled == "{\"cursor\":\"" + rest + "\",\"gaps\":[" + gap + "],\"events\":[]}\n");
+
+    auto const sse =
+        connect<sse_session>(w, request("GET", "/sse?channel=s.*", {{"Last-Event-ID", cursor}}));
+    auto const ws = open_socket(w);
+    ws->send(masked(R"({"subscribe":"s.*","cursor":")" + cursor + "\"}"));
+    w.publish("s.a", "3");
+    auto const streamed = read_sse(sse->received);
+    REQUIRE(streamed.messages.size() == 2);
+    CHECK(streamed.messages[0].data == gap);
+    CHECK(streamed.messages[1].data == R"({"channel":"s.a","offset":1,"data":3})");
+    auto const messages = messages_of(*ws);
+    REQUIRE(messages.size() == 5);
+    CHECK(messages[0] == R"({"subscribed":"s.*","cursor":")" + rest + R"(","recovered":false})");
+    CHECK(member(messages[1], "subscribed") == "s.b");
+    CHECK(messages[2] == gap);
+    CHECK(member(messages[3], "pattern") == "s.*");
+    CHECK(messages[4] == R"({"channel":"s.a","offset":1,"data":3})");
+    CHECK(w.count(error::gap) == 3);
 }
 
 TEST_CASE("transport/patterns: the hook is asked for each channel, and refusals are left out") {

@@ -1,5 +1,7 @@
+#include <livetape/channel/hub.hpp>
 #include <livetape/transport/client_request.hpp>
 #include <livetape/transport/command.hpp>
+#include <livetape/transport/publish_checked.hpp>
 #include <livetape/transport/subscription_protocol.hpp>
 #include <livetape/wire/characters.hpp>
 
@@ -407,9 +409,21 @@ TEST_CASE("transport/client_request: the query names channels, cursor and snapsh
         subscribe_request read;
         CHECK(parse_target("/ws?channel=a&mode=latest&rate=0.5&keys=x,y&keys=z", read) ==
               error::none);
-        CHECK(read.delivery().mode == delivery_mode::latest);
-        CHECK(read.delivery().interval->count() == 2000);
-        CHECK(read.delivery().keys == std::vector<std::string>{"x", "y", "z"});
+        CHECK(read.delivery("a").mode == delivery_mode::latest);
+        CHECK(read.delivery("a").interval->count() == 2000);
+        CHECK(read.delivery("a").keys == std::vector<std::string>{"x", "y", "z"});
+    }
+    {
+        subscribe_request read;
+        CHECK(
+            parse_target(R"(/ws?channel=a&mode=latest&subscribe={"subscribe":"b","keys":["x,y"]})",
+                         read) == error::none);
+        CHECK(read.channels() == std::vector<std::string>{"a", "b"});
+        CHECK(read.delivery("a").mode == delivery_mode::latest);
+        CHECK_FALSE(read.delivery("a").keys);
+        CHECK_FALSE(read.delivery("b").mode);
+        CHECK(read.delivery("b").keys == std::vector<std::string>{"x,y"});
+        CHECK(read.has_keys());
     }
     struct refused {
         std::string_view target;
@@ -417,9 +431,19 @@ TEST_CASE("transport/client_request: the query names channels, cursor and snapsh
     };
     for (auto const& v :
          {refused{"/ws?channel=%f", error::bad_query},
+          refused{"/ws?subscribe=a", error::bad_json},
+          refused{R"(/ws?subscribe={"unsubscribe":"a"})", error::bad_message},
+          refused{R"(/ws?subscribe={"subscribe":"a","mode":"all"})", error::unsupported},
+          refused{R"(/ws?subscribe={"subscribe":"a","cursor":"now"})", error::bad_message},
+          refused{R"(/ws?subscribe={"subscribe":"a","snapshot":true})", error::bad_message},
+          refused{R"(/ws?subscribe={"subscribe":"a","credit":1})", error::bad_message},
+          refused{R"(/ws?channel=a,b,c&subscribe={"subscribe":"d"})", error::too_many_channels},
+          refused{R"(/ws?channel=a&subscribe={"subscribe":"b"}&cursor=1-1)", error::bad_cursor},
           refused{"/ws?snapshot=maybe", error::bad_query},
-          refused{"/ws?mode=newest", error::unsupported}, refused{"/ws?rate=", error::bad_query},
-          refused{"/ws?rate=0x5", error::bad_query}, refused{"/ws?rate=+1", error::bad_query},
+          refused{"/ws?mode=newest", error::unsupported},
+          refused{"/ws?rate=", error::bad_query},
+          refused{"/ws?rate=0x5", error::bad_query},
+          refused{"/ws?rate=+1", error::bad_query},
           refused{"/ws?interval=1s", error::bad_query},
           refused{"/ws?rate=1&rate=1", error::bad_query},
           refused{"/ws?snapshot=1&snapshot=1", error::bad_query},
@@ -435,4 +459,40 @@ TEST_CASE("transport/client_request: the query names channels, cursor and snapsh
     }
     subscribe_request read;
     CHECK(parse_target("/ws", read, "%4") == error::bad_channel_name);
+}
+
+TEST_CASE(
+    "transport/publish_checked: what is not what its kind says is refused, and reaches nobody") {
+    hub all;
+    auto& to = all.open("a");
+    struct checked {
+        std::string_view payload;
+        payload_kind kind;
+        std::string_view key;
+        publish_refusal refusal;
+    };
+    using enum publish_refusal;
+    for (auto const& v : {checked{R"({"a":[1,2.5,"x"]})", payload_kind::json, "k", none},
+                          checked{" 1 ", payload_kind::json, "", none},
+                          checked{"", payload_kind::json, "", bad_payload},
+                          checked{"{", payload_kind::json, "", bad_payload},
+                          checked{"1 2", payload_kind::json, "", bad_payload},
+                          checked{"nan", payload_kind::json, "", bad_payload},
+                          checked{"\"\xff\"", payload_kind::json, "", bad_payload},
+                          checked{"1", payload_kind::json, "\xff", bad_payload},
+                          checked{"\xc3(", payload_kind::text, "", bad_payload},
+                          checked{"{", payload_kind::text, "", none},
+                          checked{"\xff", payload_kind::binary, "", none},
+                          checked{"\xff", payload_kind::binary, "\xff", bad_payload},
+                          checked{"1", payload_kind::json, std::string_view{"k\0k", 3}, none}}) {
+        CAPTURE(v.payload);
+        auto const before = to.last_offset();
+        auto const result = publish_checked(to, v.payload, {v.key, v.kind});
+        CHECK(result.refusal == v.refusal);
+        CHECK(to.last_offset() == before + (v.refusal == none ? 1 : 0));
+        CHECK(result.offset == (v.refusal == none ? before + 1 : 0));
+    }
+    // The channel's own limits hold as well.
+    auto& small = all.open("small", {.payload_bytes_max = 3});
+    CHECK(publish_checked(small, "1234").refusal == payload_too_large);
 }

@@ -287,6 +287,16 @@ public:
     /// Takes all keys out.
     void unwatch(key_set& watched) noexcept;
 
+    /// Subscriptions on all threads, those of polls that wait included. Lock-free.
+    [[nodiscard]] std::size_t subscriber_count() const noexcept {
+        return subscribers_.load(std::memory_order_relaxed);
+    }
+
+    /// Called by `subscriber`, for each that comes (1) or goes (-1).
+    void count_subscriber(int change) noexcept {
+        subscribers_.fetch_add(static_cast<std::uint32_t>(change), std::memory_order_relaxed);
+    }
+
     /// Adds a signal that each publish raises; it must be removed before it is destroyed.
     void add_listener(signal& listener) {
         short_lock_guard const lock{lock_};
@@ -386,6 +396,7 @@ private:
     compact_vector<signal*> listeners_;
     segment_ref snapshot_cache_; // shared by all who come before the next publish drops it
     std::atomic<std::uint64_t> last_offset_{0};
+    std::atomic<std::uint32_t> subscribers_{0};
     std::shared_ptr<presence> members_;
     std::unique_ptr<timed_matters> timed_; // null while nothing of it is there
 };

@@ -78,6 +78,11 @@ public:
         return std::nullopt;
     }
 
+    /// The places, of `kind::positions`.
+    [[nodiscard]] std::vector<named_position> const& positions() const noexcept {
+        return positions_;
+    }
+
     /// Whether it is a single channel's cursor, which does not name its channel.
     [[nodiscard]] bool is_unnamed() const noexcept {
         return positions_.size() == 1 && positions_.front().channel.empty();

@@ -4,33 +4,23 @@
 #include <livetape/channel/channel.hpp>
 #include <livetape/channel/channel_list.hpp>
 #include <livetape/channel/channel_name.hpp>
+#include <livetape/channel/channel_pattern.hpp>
+#include <livetape/channel/channel_registry.hpp>
+#include <livetape/channel/channel_watch.hpp>
 #include <livetape/channel/presence.hpp>
 #include <livetape/channel/slow_copy.hpp>
-#include <livetape/random_seed.hpp>
+#include <livetape/config.hpp>
 #include <livetape/short_lock.hpp>
 #include <livetape/time.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 namespace livetape {
-
-/// What a hub needs besides the options of its channels.
-struct hub_options {
-    /// Channels in all. Clients may be allowed to create channels, and each costs about 1 KiB.
-    std::size_t channels_max = 1'000'000;
-
-    /// Where epochs come from; give a fixed one for a run that can be replayed.
-    std::uint64_t seed = random_seed();
-
-    /// What stamps published events.
-    time_source now = clock::now;
-};
 
 /// The registry of channels: what a host publishes into and serves from.
 ///
@@ -40,22 +30,22 @@ class hub {
 public:
     /// @param defaults  the options of channels that are opened without their own
     explicit hub(channel_options const& defaults = {}, hub_options const& options = {})
-        : options_{options}, agenda_{std::make_shared<livetape::agenda>()},
-          list_{std::make_shared<channel_list>()}, defaults_{settings_of(defaults)} {}
+        : registry_{std::make_shared<channel_registry>(options)}, defaults_{registry_->settings_of(
+                                                                      defaults)} {}
 
     /// The channel of that name, created with the default options if there is none. The reference
-    /// is valid as long as the hub.
+    /// is valid as long as the hub: a channel that was opened so is never dropped.
     /// Precondition: `is_channel_name(name)`, and the hub has fewer than `channels_max` channels;
     /// the non-asserting twin is `try_open`.
     channel& open(std::string_view name) {
-        auto const opened = try_open(name);
+        auto const opened = registry_->open(name, defaults_, true);
         LIVETAPE_ASSERT(opened != nullptr);
         return *opened;
     }
 
     /// The same with options of its own, which count if this call creates the channel.
     channel& open(std::string_view name, channel_options const& options) {
-        auto const opened = try_open(name, options);
+        auto const opened = registry_->open(name, options, true);
         LIVETAPE_ASSERT(opened != nullptr);
         return *opened;
     }
@@ -63,17 +53,17 @@ public:
     /// The channel of that name, created if there is none; null if the name is no channel name, is
     /// too long for a channel with presence, or the hub is full.
     [[nodiscard]] std::shared_ptr<channel> try_open(std::string_view name) {
-        return open_or_create(name, [this] { return defaults_; });
+        return registry_->open(name, defaults_, false);
     }
 
     [[nodiscard]] std::shared_ptr<channel> try_open(std::string_view name,
                                                     channel_options const& options) {
-        return open_or_create(name, [&] { return settings_of(options); });
+        return registry_->open(name, options, false);
     }
 
     /// The channel of that name; null if there is none.
     [[nodiscard]] std::shared_ptr<channel> find(std::string_view name) const {
-        return list_->find(name);
+        return channels()->find(name);
     }
 
     /// Publishes into a channel that is created if need be; see `channel::publish`.
@@ -96,92 +86,78 @@ public:
     std::shared_ptr<slow_copy> copy(channel& source, channel& target,
                                     slow_copy_options const& options = {}) {
         LIVETAPE_ASSERT(&source != &target);
-        auto made = std::make_shared<slow_copy>(
-            source.shared_from_this(), target.shared_from_this(), options, agenda_, options_.now);
-        made->start();
-        short_lock_guard const lock{lock_};
-        std::erase_if(copies_, [](auto const& each) { return each->is_stopped(); });
-        copies_.push_back(made);
-        return made;
+        auto made = std::make_shared<slow_copy>(source.shared_from_this(),
+                                                target.shared_from_this(), options, due(), now());
+        return keep(copies_, std::move(made));
+    }
+
+    /// Calls `call(channel)` with the `std::shared_ptr` of each channel that matches, those that
+    /// there are and those to come, once each, in the order of their creation. See `channel_watch`
+    /// for when and on which thread. The hub keeps the watch until `channel_watch::stop`.
+    /// Precondition: a name or a well-formed pattern.
+    template <class Call>
+    std::shared_ptr<channel_watch> on_channel(std::string_view pattern, Call call) {
+        LIVETAPE_ASSERT(is_channel_name(pattern) || is_channel_pattern(pattern));
+        return keep(watches_, std::make_shared<detail::watch_of_channels<Call>>(
+                                  std::move(call), pattern, channels(), due(), now()));
+    }
+
+    /// Calls `call(channel, events)` with what is published into a channel that matches, as a
+    /// `channel&` and an `event_range` in the order of offsets; offsets that are left out were gone
+    /// by then, because retention is shorter than the callback was late. The rest is as above.
+    template <class Call>
+    std::shared_ptr<channel_watch> on_publish(std::string_view pattern, Call call,
+                                              channel_watch_options const& options = {}) {
+        LIVETAPE_ASSERT(is_channel_name(pattern) || is_channel_pattern(pattern));
+        return keep(watches_, std::make_shared<detail::watch_of_events<Call>>(
+                                  std::move(call), pattern, channels(), due(), now(), options));
     }
 
     /// The channels in the order of their creation, which patterns read.
-    [[nodiscard]] std::shared_ptr<channel_list> const& channels() const noexcept { return list_; }
+    [[nodiscard]] std::shared_ptr<channel_list> const& channels() const noexcept {
+        return registry_->list();
+    }
 
-    [[nodiscard]] std::size_t channel_count() const { return list_->end(); }
+    [[nodiscard]] std::size_t channel_count() const { return channels()->count(); }
 
-    [[nodiscard]] std::size_t channels_max() const noexcept { return options_.channels_max; }
+    [[nodiscard]] std::size_t channels_max() const noexcept {
+        return registry_->options().channels_max;
+    }
 
-    /// Does what is due at `now`: flushes channels on a timer, runs slow copies, ends the stay of
-    /// pollers that did not come back, and drops what is over its age limit. However many threads
+    /// Does what is due at `now`: flushes channels on a timer, runs slow copies, calls those who
+    /// watch, ends the stay of pollers that did not come back, and drops what is over its age limit
+    /// and channels that have been idle for too long. However many threads
     /// call it, each thing is done once. A server and a shard call it through `due`; a host without
     /// one calls it when `next_advance` says.
     /// @return when to call next; `never` if nothing is pending, until a publish changes that
-    time_point advance(time_point now) { return agenda_->advance(now); }
+    time_point advance(time_point now) { return due()->advance(now); }
 
     /// When `advance` has something to do; `never` if nothing is pending. It can become earlier by
     /// any publish, of which an `agenda_driver` is told.
-    [[nodiscard]] time_point next_advance() const { return agenda_->next_due(); }
+    [[nodiscard]] time_point next_advance() const { return due()->next_due(); }
 
     /// What `advance` works off, for a driver that wants to be told. It may outlive the hub.
-    [[nodiscard]] std::shared_ptr<agenda> const& due() const noexcept { return agenda_; }
+    [[nodiscard]] std::shared_ptr<agenda> const& due() const noexcept { return registry_->due(); }
 
 private:
-    [[nodiscard]] std::shared_ptr<channel_settings const>
-    settings_of(channel_options const& options) const {
-        return std::make_shared<channel_settings const>(
-            channel_settings{options, options_.now, agenda_});
-    }
+    [[nodiscard]] time_source now() const noexcept { return registry_->options().now; }
 
-    template <class MakeSettings>
-    std::shared_ptr<channel> open_or_create(std::string_view name, MakeSettings const& settings) {
-        if (auto found = list_->find(name)) return found;
+    /// Starts something of the host's and keeps it until it is stopped.
+    template <class Kept, class Made>
+    std::shared_ptr<Made> keep(std::vector<std::shared_ptr<Kept>>& all,
+                               std::shared_ptr<Made> made) {
+        made->start();
         short_lock_guard const lock{lock_};
-        if (auto found = list_->find(name)) return found;
-        return create(name, settings());
+        std::erase_if(all, [](auto const& each) { return each->is_stopped(); });
+        all.push_back(made);
+        return made;
     }
 
-    std::shared_ptr<channel> create(std::string_view name,
-                                    std::shared_ptr<channel_settings const> settings) {
-        if (!is_channel_name(name) || list_->end() >= options_.channels_max) return nullptr;
-        std::shared_ptr<presence> members;
-        // Who is on a companion channel is nobody's concern, or each would need another.
-        if (settings->options.presence && !name.starts_with(presence_prefix)) {
-            auto companion = open_companion(name, settings->options);
-            if (!companion || list_->end() >= options_.channels_max) return nullptr;
-            members = std::make_shared<presence>(settings->options, std::move(companion), agenda_);
-        }
-        auto identity = log_identity::make(name, next_epoch());
-        auto created = std::make_shared<channel>(std::move(identity), std::move(settings));
-        if (members) created->set_members(std::move(members));
-        list_->add(created);
-        return created;
-    }
-
-    /// The channel of a channel's joins and leaves, with room for a newest event of each member.
-    std::shared_ptr<channel> open_companion(std::string_view name, channel_options const& options) {
-        std::string const companion = std::string{presence_prefix}.append(name);
-        if (auto found = list_->find(companion)) return found;
-        channel_options own;
-        own.key_bytes_max = options.key_bytes_max;
-        own.keys_max = options.presence_members_max;
-        return create(companion, settings_of(own));
-    }
-
-    /// 50 bits: ten characters of a cursor, and no two lives of a channel share one by chance.
-    std::uint64_t next_epoch() noexcept {
-        constexpr auto mask = (std::uint64_t{1} << 50) - 1;
-        auto const epoch = mix_bits(options_.seed + ++epochs_) & mask;
-        return epoch == 0 ? 1 : epoch;
-    }
-
-    hub_options options_;
-    std::shared_ptr<livetape::agenda> agenda_;
-    std::shared_ptr<channel_list> list_;
+    std::shared_ptr<channel_registry> registry_;
     std::shared_ptr<channel_settings const> defaults_;
-    short_lock lock_; // held while a channel is made, so that a name has one
+    short_lock lock_; // guards what follows
     std::vector<std::shared_ptr<slow_copy>> copies_;
-    std::uint64_t epochs_ = 0;
+    std::vector<std::shared_ptr<channel_watch>> watches_;
 };
 
 } // namespace livetape

@@ -104,15 +104,13 @@ inline void pattern_feed::remove(pattern_subscription& removed) {
 
 inline void pattern_feed::run() {
     if (subscription_count_ == 0) return;
-    std::vector<std::shared_ptr<channel>> created;
-    auto place = next_;
+    std::vector<listed_channel> created;
     next_ =
         channels_->read(next_, std::numeric_limits<std::size_t>::max(), channels_per_turn, created);
     if (created.size() == channels_per_turn) raise();
-    for (auto const& each : created) {
-        auto const here = place++;
-        if (!each) continue;
+    for (auto const& [place, each] : created) {
         matching_.clear();
+        auto const here = place;
         index_.match(each->name(), [&](pattern_subscription* s) {
             if (s->existing_end_ <= here) matching_.push_back(s);
         });
@@ -125,18 +123,18 @@ inline void pattern_feed::run() {
 
 inline void pattern_subscription::report_existing() {
     LIVETAPE_ASSERT(is_gone_ == nullptr);
-    constexpr std::size_t places_per_lock = 256;
+    constexpr std::size_t channels_per_lock = 256;
     bool is_gone = false;
     is_gone_ = &is_gone;
     auto const list = feed_.channels_;
     auto const end = existing_end_;
-    std::vector<std::shared_ptr<channel>> some;
-    for (std::size_t place = 0; place < end;) {
+    std::vector<listed_channel> some;
+    for (std::size_t next = 0; next < end;) {
         some.clear();
-        place = list->read(place, end, places_per_lock, some);
+        next = list->read(next, end, channels_per_lock, some);
         for (auto const& each : some) {
-            if (!each || !matches_channel_pattern(pattern_, each->name())) continue;
-            call_(context_, each);
+            if (!matches_channel_pattern(pattern_, each.source->name())) continue;
+            call_(context_, each.source);
             if (is_gone) return;
         }
     }

@@ -25,6 +25,7 @@ enum class publish_refusal : std::uint8_t {
     key_too_long,      ///< over `channel_options::key_bytes_max`
     id_too_long,       ///< over `channel_options::publish_id_bytes_max`
     no_channel,        ///< the hub has no such channel and cannot open it
+    bad_payload,       ///< not what its kind says, or the key is not UTF-8 (`publish_checked`)
 };
 
 /// What became of a publish.

@@ -77,6 +77,12 @@ struct channel_options {
     /// while publishing, under the channel's lock; events without a key are those of one key.
     merge_function merge = nullptr;
 
+    /// How long a channel may be idle before its hub drops it, with its log: not published into,
+    /// not subscribed to, not asked for, and not held by the host. Zero keeps it. For hubs whose
+    /// clients create channels: without it, what they leave behind fills the hub for good. A host
+    /// that publishes into such a channel does it by name, or keeps what `hub::try_open` gives.
+    std::chrono::nanoseconds idle_time_max{0};
+
     /// Memory of events that have left the log but are held by sessions that send them, with their
     /// encodings. Beyond it the sessions that hold them are cut. A write that makes progress holds
     /// a segment or two, 128 KiB each at most, for seconds at most: 16 MiB are a hundred of them.

@@ -4,10 +4,13 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -15,6 +18,7 @@
 #include <livetape/channel/cursor.hpp>
 #include <livetape/channel/subscriber.hpp>
 #include <livetape/error.hpp>
+#include <livetape/transport/command.hpp>
 #include <livetape/transport/delivery_choice.hpp>
 #include <livetape/transport/endpoint.hpp>
 #include <livetape/transport/refusal_reason.hpp>
@@ -56,7 +60,9 @@ refuse_repetitions(http::query const& from, std::initializer_list<std::string_vi
 }
 
 /// The subscriptions that a request asks for in its path and query:
-/// `?channel=a&channel=b` or `?channel=a,b`, `cursor=`, `snapshot=1`, `mode=latest`, `rate=10`.
+/// `?channel=a&channel=b` or `?channel=a,b`, `cursor=`, `snapshot=1`, `mode=latest`, `rate=10`, and
+/// `subscribe={"subscribe":"c","keys":["x,y"]}` for a channel that is delivered in a way of its
+/// own.
 class subscribe_request {
 public:
     subscribe_request() = default;
@@ -83,7 +89,20 @@ public:
     }
 
     [[nodiscard]] bool has_snapshot() const noexcept { return has_snapshot_; }
-    [[nodiscard]] delivery_choice const& delivery() const noexcept { return delivery_; }
+
+    /// How that channel is to be delivered: as its own command says, else as the query does.
+    [[nodiscard]] delivery_choice const& delivery(std::string_view channel) const noexcept {
+        for (auto const& each : commands_)
+            if (each.channel == channel) return each.delivery;
+        return delivery_;
+    }
+
+    /// Whether only some keys of some channel are wanted.
+    [[nodiscard]] bool has_keys() const noexcept {
+        bool has_any = delivery_.keys.has_value();
+        for (auto const& each : commands_) has_any = has_any || each.delivery.keys;
+        return has_any;
+    }
 
     /// Another parameter as a number, `otherwise` if it is missing; a malformed one sets `wrong`.
     [[nodiscard]] std::uint32_t number(std::string_view name, std::uint32_t otherwise,
@@ -98,10 +117,13 @@ public:
 
 private:
     refusal_reason add_channels(std::string_view list, std::size_t channels_max);
+    refusal_reason add_command(std::string_view json, std::size_t channels_max);
+    refusal_reason add_channel(std::string_view name, std::size_t channels_max);
     refusal_reason read_delivery();
 
     http::query query_;
     std::vector<std::string> channels_;
+    std::vector<command> commands_; // of the channels with a way of their own
     std::string cursor_text_;
     cursor cursor_;
     delivery_choice delivery_;
@@ -257,6 +279,7 @@ struct client_published {
         return {error::id_too_long, "the id of a message and its sender have at most " +
                                         std::to_string(limits.publish_id_bytes_max) + " bytes"};
     case publish_refusal::no_channel: return {error::unknown_channel};
+    case publish_refusal::bad_payload: return {error::bad_payload};
     case publish_refusal::payload_too_large:
     case publish_refusal::key_too_long: break;
     }
@@ -278,8 +301,10 @@ inline refusal_reason subscribe_request::parse(http::request_head const& head,
     if (!http::percent_decode(path_channel, decoded)) return {error::bad_channel_name};
     if (!path_channel.empty()) channels_.push_back(std::move(decoded));
     for (auto const& [name, value] : query_) {
-        if (name != "channel") continue;
-        if (auto refused = add_channels(value, channels_max)) return refused;
+        refusal_reason refused;
+        if (name == "channel") refused = add_channels(value, channels_max);
+        if (name == "subscribe") refused = add_command(value, channels_max);
+        if (refused) return refused;
     }
 
     if (auto refused = refuse_repetitions(
@@ -334,12 +359,34 @@ inline refusal_reason subscribe_request::add_channels(std::string_view list,
     for (bool more = true; more;) {
         auto const comma = list.find(',');
         more = comma != std::string_view::npos;
-        if (channels_.size() >= channels_max)
-            return {error::too_many_channels,
-                    "a connection can have " + std::to_string(channels_max) + " channels"};
-        channels_.emplace_back(list.substr(0, comma));
+        if (auto refused = add_channel(list.substr(0, comma), channels_max)) return refused;
         if (more) list.remove_prefix(comma + 1);
     }
+    return {};
+}
+
+inline refusal_reason subscribe_request::add_channel(std::string_view name,
+                                                     std::size_t channels_max) {
+    if (channels_.size() >= channels_max)
+        return {error::too_many_channels,
+                "a connection can have " + std::to_string(channels_max) + " channels"};
+    channels_.emplace_back(name);
+    return {};
+}
+
+/// The same command as on WebSocket, for what a query cannot say of one channel alone.
+inline refusal_reason subscribe_request::add_command(std::string_view json,
+                                                     std::size_t channels_max) {
+    command read;
+    if (auto failure = parse_command(json, read); failure.what != error::none)
+        return {failure.what, "subscribe: " + std::move(failure.detail)};
+    if (read.what != command::kind::subscribe)
+        return {error::bad_message, "subscribe: the command of a query is a subscribe"};
+    if (!read.cursor.empty() || read.has_snapshot || read.delivery.credit)
+        return {error::bad_message, "subscribe: cursor and snapshot are parameters of the query, "
+                                    "and credit is given on WebSocket"};
+    if (auto refused = add_channel(read.channel, channels_max)) return refused;
+    commands_.push_back(std::move(read));
     return {};
 }
 

@@ -177,7 +177,7 @@ inline poll_session::poll_session(session_context const& context, http::request_
 /// @param is_short  a short-poll without a cursor gets the state
 inline refusal_reason poll_session::open(subscribe_request const& request, bool is_short) {
     auto const& names = request.channels();
-    is_filtered_ = request.delivery().keys.has_value();
+    is_filtered_ = request.has_keys();
     is_shared_ = names.size() > 1 || request.has_pattern();
     auto const has_snapshot =
         request.has_snapshot() || (is_short && request.from().what() == cursor::kind::none);
@@ -185,10 +185,11 @@ inline refusal_reason poll_session::open(subscribe_request const& request, bool 
     for (auto const& name : names)
         if (auto refused = open_one(request, name, has_snapshot, opened)) return refused;
     for (auto const& each : opened) {
-        if (each.added == nullptr) return {error::too_many_channels};
-        if (!each.opened.missed) continue;
+        if (each.is_beyond_limit()) return {error::too_many_channels};
+        auto const missed = each.missed();
+        if (!missed) continue;
         gaps_ += ',';
-        append_gap(gaps_, each.added->source().name(), *each.opened.missed);
+        append_gap(gaps_, each.name(), *missed);
         endpoint_.errors().count(error::gap);
     }
     return {};
@@ -198,11 +199,12 @@ inline refusal_reason poll_session::open_one(subscribe_request const& request,
                                              std::string_view name, bool has_snapshot,
                                              std::vector<pattern_match>& opened) {
     if (has_wildcard(name))
-        return channels().subscribe({name, request.cursor_text(), has_snapshot, request.delivery()},
-                                    opened);
+        return channels().subscribe(
+            {name, request.cursor_text(), has_snapshot, request.delivery(name)}, opened);
     pattern_match one;
     auto const start = start_of(request.from(), name, has_snapshot, request.channels().size());
-    requested_subscription const wanted{*start, request.delivery(), encoding_of<json_list_encoder>};
+    requested_subscription const wanted{*start, request.delivery(name),
+                                        encoding_of<json_list_encoder>};
     if (auto refused =
             subscribe(endpoint_, identity_.id, cursors_, name, wanted, one.opened, one.added))
         return refused;

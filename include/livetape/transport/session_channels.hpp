@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -30,11 +31,27 @@ struct pattern_request {
     delivery_choice const& delivery;
 };
 
-/// A channel that a pattern of the session covers from now on.
+/// A channel that a pattern of the session covers from now on, or did cover.
 struct pattern_match {
     std::string_view pattern;
     subscription* added = nullptr; ///< null: the session has as many channels as it may have
     opened_cursor opened{};
+
+    /// If not empty: nothing was added, but the cursor names a channel that is no more. When it
+    /// comes again it is another life, which begins with its first event, and what the client was
+    /// to get of this one is lost.
+    std::string_view gone{};
+
+    [[nodiscard]] bool is_beyond_limit() const noexcept { return added == nullptr && gone.empty(); }
+
+    [[nodiscard]] std::string_view name() const noexcept {
+        return added == nullptr ? gone : added->source().name();
+    }
+
+    /// What the client must be told that it misses.
+    [[nodiscard]] std::optional<gap> missed() const noexcept {
+        return gone.empty() ? opened.missed : gap{1, 0, gap_reason::epoch};
+    }
 };
 
 /// What a session has besides subscriptions to channels that it named: patterns, the subscriptions
@@ -128,6 +145,7 @@ private:
                                        delivery_options& delivery) const;
     [[nodiscard]] start_position start_of_match(watched const& by, std::string_view name) const;
     void match(watched& by, std::shared_ptr<channel> const& matching);
+    void report_gone(watched const& by) const;
 
     live_endpoint& endpoint_;
     subscriber& cursors_;

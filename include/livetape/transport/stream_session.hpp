@@ -206,13 +206,13 @@ refusal_reason stream_session<Format>::subscribe_all(subscribe_request const& re
     for (auto const& name : names) {
         if (has_wildcard(name)) {
             pattern_request const wanted{name, request.cursor_text(), request.has_snapshot(),
-                                         request.delivery()};
+                                         request.delivery(name)};
             if (auto refused = channels().subscribe(wanted, found)) return refused;
             continue;
         }
         pattern_match one;
         auto const start = start_of(request.from(), name, request.has_snapshot(), names.size());
-        requested_subscription const wanted{*start, request.delivery(),
+        requested_subscription const wanted{*start, request.delivery(name),
                                             format_.events(event_streams())};
         if (auto refused =
                 subscribe(endpoint_, identity_.id, cursors_, name, wanted, one.opened, one.added))
@@ -221,9 +221,9 @@ refusal_reason stream_session<Format>::subscribe_all(subscribe_request const& re
         found.push_back(std::move(one));
     }
     for (auto const& each : found) {
-        if (each.added == nullptr) return {error::too_many_channels};
+        if (each.is_beyond_limit()) return {error::too_many_channels};
         has_snapshot = has_snapshot || each.opened.snapshot;
-        if (each.opened.missed) append_gap(gaps, each.added->source().name(), *each.opened.missed);
+        if (auto const missed = each.missed()) append_gap(gaps, each.name(), *missed);
     }
     return {};
 }

@@ -11,6 +11,7 @@ inline subscription& subscriber::add(std::shared_ptr<channel> const& source, enc
     auto& added = *subscriptions_.push_back(
         intrusive_ref<subscription>{new subscription{feed, *this, format}});
     note_place_of_last();
+    source->count_subscriber(1);
     // The feed listens before the cursor is set, so an event in between wakes us for nothing
     // rather than not at all.
     added.choose(delivery);
@@ -87,6 +88,7 @@ inline void subscriber::remove(subscription& which) {
     which.unindex_keys();
     dispatcher_->leave(which);
     if (which.state_ && which.state_->keys) which.source().unwatch(*which.state_->keys);
+    which.source().count_subscriber(-1);
     dispatcher_->drop_if_unused(*std::exchange(which.feed_, nullptr));
     std::swap(subscriptions_[place], subscriptions_.back());
     subscriptions_.pop_back();

@@ -48,6 +48,7 @@ inline refusal_reason session_channels::subscribe(pattern_request const& wanted,
         },
         &by);
     by.watch->report_existing();
+    report_gone(by);
     by.opening = nullptr;
     by.from = nullptr;
     by.matched = nullptr;
@@ -96,6 +97,21 @@ inline void session_channels::match(watched& by, std::shared_ptr<channel> const&
     }
     if (by.matched != nullptr) by.matched->push_back(std::move(found));
     else on_match_(session_, found);
+}
+
+/// Channels that are not there now would come as new ones, and nobody would know that there had
+/// been another life of them.
+inline void session_channels::report_gone(watched const& by) const {
+    auto const& options = endpoint_.options();
+    auto const id = identity_ ? std::string_view{identity_->id} : std::string_view{};
+    for (auto const& [name, at] : by.from->positions()) {
+        if (!matches_channel_pattern(by.pattern, name) || endpoint_.source().find(name)) continue;
+        if (options.hooks.subscribe && !options.hooks.subscribe(id, name)) continue;
+        pattern_match lost;
+        lost.pattern = by.pattern;
+        lost.gone = name;
+        by.matched->push_back(std::move(lost));
+    }
 }
 
 inline bool session_channels::unsubscribe(std::string_view pattern, std::string& left) {

@@ -60,12 +60,13 @@ inline websocket_session::websocket_session(session_context const& context,
     for (auto const& channel : request.channels()) {
         if (!is_raw_ && has_wildcard(channel)) {
             subscribe_to_pattern(
-                {channel, request.cursor_text(), request.has_snapshot(), request.delivery()}, {});
+                {channel, request.cursor_text(), request.has_snapshot(), request.delivery(channel)},
+                {});
             continue;
         }
         auto const start =
             start_of(request.from(), channel, request.has_snapshot(), request.channels().size());
-        auto const refused = subscribe_to(channel, *start, request.delivery(), {});
+        auto const refused = subscribe_to(channel, *start, request.delivery(channel), {});
         if (!refused) continue;
         if (!is_raw_) reply_error(refused.what, refused.detail, {});
         else link_.close(refused.what, refused.detail, context.now);
@@ -194,9 +195,9 @@ inline void websocket_session::subscribe_to_pattern(pattern_request const& wante
     std::string reached;
     bool is_recovered = !wanted.cursor_text.empty() && wanted.cursor_text != "now";
     for (auto const& each : matched) {
-        if (each.added == nullptr) continue;
-        append_named_position(reached, each.added->source().name(), each.added->reached());
-        is_recovered = is_recovered && !each.opened.missed;
+        is_recovered = is_recovered && !each.missed();
+        if (each.added != nullptr)
+            append_named_position(reached, each.name(), each.added->reached());
     }
     std::string json;
     append_pattern_subscribed(json, wanted.pattern, id, reached, is_recovered);
@@ -208,13 +209,14 @@ inline void websocket_session::subscribe_to_pattern(pattern_request const& wante
 inline void websocket_session::report_match(pattern_match const& match) {
     if (!link_.is_open()) return;
     cursors_.make_ready();
-    if (match.added == nullptr) return reply_error(error::too_many_channels, {}, {});
-    auto const name = match.added->source().name();
-    std::string json;
-    append_subscribed(json, name, {}, match.added->reached(), match.opened.is_recovered,
-                      match.pattern);
-    reply(json);
-    if (match.opened.missed) report_gap(name, *match.opened.missed);
+    if (match.is_beyond_limit()) return reply_error(error::too_many_channels, {}, {});
+    if (match.added != nullptr) {
+        std::string json;
+        append_subscribed(json, match.name(), {}, match.added->reached(), match.opened.is_recovered,
+                          match.pattern);
+        reply(json);
+    }
+    if (auto const missed = match.missed()) report_gap(match.name(), *missed);
 }
 
 /// A client names a channel that a pattern brought: it is there already, and goes on where it is.
