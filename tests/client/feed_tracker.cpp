@@ -258,3 +258,94 @@ TEST_CASE("client/feed_tracker: what is no cursor is refused") {
     // Of a channel that was not asked for: left alone.
     CHECK(t.on.on_stream_id("z~e-1", t.items) == error::none);
 }
+
+TEST_CASE("client/feed_tracker: a pattern brings channels on WebSocket, and is resumed by theirs") {
+    tracked t;
+    CHECK(t.on.add("s.*", {.cursor = "now"}));
+    CHECK_FALSE(t.on.add("s.*", {}));
+    CHECK(t.on.subscriptions()[0].cursor == "now");
+    t.websocket(R"({"subscribed":"s.*","id":1,"cursor":"oldest","recovered":false})");
+    CHECK(t.on.subscriptions()[0].cursor == "oldest");
+    auto const brought = [](std::string_view channel, std::string_view cursor) {
+        return R"({"subscribed":")" + std::string{channel} + R"(","pattern":"s.*","cursor":")" +
+               std::string{cursor} + R"(","recovered":false})";
+    };
+    t.websocket(brought("s.a", "e1-0"));
+    t.websocket(tracked::event("s.a", 1));
+    t.websocket(tracked::event("s.a", 2));
+    t.websocket(brought("s.b", "e2-4"));
+    t.websocket(tracked::event("other", 9));
+    CHECK(t.take() == "s.a1 s.a2");
+    REQUIRE(t.on.subscriptions().size() == 1);
+    CHECK(t.on.subscriptions()[0].cursor == "s.a~e1-2!s.b~e2-4");
+    CHECK(t.on.subscriptions()[0].is_known);
+
+    // It is subscribed to anew: the reply names the place that was asked for, more has come since.
+    t.websocket(tracked::event("s.a", 3));
+    t.websocket(brought("s.a", "e1-2"));
+    t.websocket(tracked::event("s.a", 3));
+    t.websocket(tracked::event("s.a", 4));
+    CHECK(t.take() == "s.a3 s.a4");
+
+    // One that is no more is told of and forgotten; when it comes again, it is a new one.
+    t.on.restart();
+    t.websocket(tracked::gap("s.a", 1, 0, "epoch"));
+    CHECK(t.take() == "s.a!1-0");
+    CHECK(t.on.subscriptions()[0].cursor == "s.b~e2-4");
+    t.websocket(brought("s.a", "e9-0"));
+    t.websocket(tracked::event("s.a", 1));
+    CHECK(t.take() == "s.a1");
+
+    // A channel of it may be named too, and stays when the pattern ends.
+    CHECK(t.on.add("s.b", {}));
+    CHECK_FALSE(t.on.add("s.b", {}));
+    CHECK(t.on.subscriptions().size() == 2);
+    CHECK(t.on.remove("s.*"));
+    CHECK_FALSE(t.on.contains("s.a"));
+    CHECK(t.on.cursor() == "e2-4");
+}
+
+TEST_CASE("client/feed_tracker: a pattern over streams and polls covers what the cursor names") {
+    tracked t;
+    t.on.add("s.>", {});
+    t.id("oldest");
+    CHECK(t.on.cursor() == "oldest");
+    t.stream(tracked::event("s.a", 1));
+    t.stream(tracked::event("x.a", 1));
+    CHECK(t.take().empty());
+    t.id("s.a~e1-1");
+    CHECK(t.take() == "s.a1");
+    CHECK(t.on.cursor() == "s.a~e1-1");
+    // A write that dies before its id is repeated.
+    t.stream(tracked::event("s.b", 1));
+    t.on.restart();
+    CHECK(t.on.cursor() == "s.a~e1-1");
+    t.stream(tracked::event("s.b", 1));
+    t.stream(tracked::event("s.a", 2));
+    CHECK(t.take() == "s.a2");
+    t.id("s.a~e1-2!s.b~e2-1");
+    CHECK(t.take() == "s.b1");
+
+    // Coming back, one is no more.
+    t.on.restart();
+    t.stream(tracked::gap("s.a", 1, 0, "epoch"));
+    t.id("s.b~e2-1");
+    CHECK(t.take() == "s.a!1-0");
+    CHECK(t.on.cursor() == "s.b~e2-1");
+
+    t.poll(R"({"cursor":"s.b~e2-1!s.c~e3-2","events":[)" + tracked::event("s.c", 1) + ',' +
+           tracked::event("s.c", 2) + "]}");
+    CHECK(t.take() == "s.c1 s.c2");
+    t.poll(R"({"cursor":"s.c~e3-2","gaps":[)" + tracked::gap("s.b", 1, 0, "epoch") +
+           R"(],"events":[]})");
+    CHECK(t.take() == "s.b!1-0");
+    CHECK(t.on.cursor() == "s.c~e3-2");
+
+    // Beside a channel that was asked for by its name.
+    t.on.add("t", {});
+    CHECK(t.on.cursor() == "s.c~e3-2");
+    t.poll(R"({"cursor":"e7-3","events":[]})", "t");
+    CHECK(t.on.cursor() == "s.c~e3-2!t~e7-3");
+    CHECK(t.on.remove("s.>"));
+    CHECK(t.on.cursor() == "e7-3");
+}

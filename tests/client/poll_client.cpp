@@ -1,4 +1,5 @@
 #include <livetape/channel/hub.hpp>
+#include <livetape/client/http_date.hpp>
 #include <livetape/client/poll_client.hpp>
 #include <livetape/net/server.hpp>
 
@@ -175,4 +176,68 @@ TEST_CASE("client/poll_client: follows a server of this library without loss") {
         while (seen.find(text) == std::string::npos) seen += f.take(client).body;
         CHECK(seen.find(text, at + 1) == std::string::npos);
     }
+}
+
+TEST_CASE("client/http_date: reads the three forms, and nothing else [RFC 9110 5.6.7]") {
+    using detail::parse_http_date;
+    using std::chrono::sys_seconds;
+    sys_seconds const then{std::chrono::seconds{784111777}};
+    for (auto const* text : {"Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT",
+                             "Sun Nov  6 08:49:37 1994"}) {
+        CAPTURE(text);
+        CHECK(parse_http_date(text) == then);
+    }
+    CHECK(parse_http_date("Tue, 29 Feb 2028 23:59:60 GMT"));
+    CHECK(parse_http_date("Tuesday, 01-Jan-69 00:00:00 GMT") >
+          parse_http_date("Thursday, 01-Jan-70 00:00:00 GMT"));
+    for (auto const* text :
+         {"", "120", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 CET",
+          "Sun, 31 Feb 1994 08:49:37 GMT", "Sun, 06 ovD 1994 08:49:37 GMT",
+          "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Nov 1994 8:49:37 GMT",
+          "Sun, 06 Nov 1994 08-49-37 GMT", "Sun, -6 Nov 1994 08:49:37 GMT x",
+          "Sun, 06 Nov 99999999999 08:49:37 GMT", "Sun, 06 Nov 12345 08:49:37 GMT",
+          "Sun, 06 Nov 1994 08:+9:37 GMT"}) {
+        CAPTURE(text);
+        CHECK_FALSE(parse_http_date(text));
+    }
+}
+
+TEST_CASE(
+    "client/http_exchange: Retry-After counts from the server's own clock [RFC 9110 10.2.3]") {
+    auto const asked = [](std::string_view after, std::string_view date) {
+        http::response_parser parser;
+        std::string const text = "HTTP/1.1 503 Busy\r\nRetry-After: " + std::string{after} +
+                                 "\r\n" + std::string{date} + "\r\n";
+        std::string_view input = text;
+        REQUIRE(parser.feed(input) == parse_status::done);
+        return detail::retry_after(parser.release());
+    };
+    auto const date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    CHECK(asked("7", "") == 7s);
+    CHECK(asked("Sun, 06 Nov 1994 08:50:37 GMT", date) == 60s);
+    CHECK(asked("Sun, 06 Nov 1994 08:49:37 GMT", date) == 0s);
+    CHECK(asked("Sun, 06 Nov 1994 08:49:36 GMT", date) == 0s);
+    CHECK(asked("Sun, 06 Nov 1994 08:50:37 GMT", "") == 0s);
+    CHECK(asked("soon", date) == 0s);
+    CHECK(asked("-1", date) == 0s);
+}
+
+TEST_CASE("client/poll_limit: halves what is asked for after a failure, and doubles it again") {
+    detail::poll_limit any;
+    CHECK(any.parameter() == 0);
+    any.failed();
+    CHECK(any.parameter() == 500);
+    for (int i = 0; i < 20; ++i) any.failed();
+    CHECK(any.parameter() == 1);
+    any.succeeded();
+    CHECK(any.parameter() == 2);
+    for (int i = 0; i < 20; ++i) any.succeeded();
+    CHECK(any.parameter() == 0);
+    detail::poll_limit few{10};
+    CHECK(few.parameter() == 10);
+    few.failed();
+    CHECK(few.parameter() == 5);
+    few.succeeded();
+    few.succeeded();
+    CHECK(few.parameter() == 10);
 }

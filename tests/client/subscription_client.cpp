@@ -92,6 +92,30 @@ struct fixture {
         }
     }
 
+    /// Runs until a condition holds.
+    template <class Condition>
+    void until(Condition const& holds) {
+        while (!holds()) {
+            io.restart();
+            io.run_one();
+        }
+    }
+
+    /// Whether the server has one subscription to a channel, and it is delivered so.
+    template <class Judge>
+    [[nodiscard]] bool is_delivered(std::string_view channel, Judge const& judge) {
+        auto const source = all->find(channel);
+        if (source->subscriber_count() != 1) return false;
+        bool is_so = false;
+        shard::of(io).wakes().feed(source).subscriptions.for_each(
+            [&](subscription const& each) { is_so = judge(each.delivery()); });
+        return is_so;
+    }
+
+    [[nodiscard]] bool has_keys(std::string_view channel, std::vector<std::string> const& keys) {
+        return is_delivered(channel, [&](auto const& how) { return how.keys == keys; });
+    }
+
     /// The transport that works next.
     feed_transport live(subscription_client& feed) {
         for (;;)
@@ -206,6 +230,127 @@ TEST_CASE("client/subscription_client: a rate that the server does not have is r
         subscription_client feed{f.io.get_executor(), f.address(), options};
         feed.subscribe("a");
         CHECK(f.end_of(feed) == error::bad_rate);
+    }
+}
+
+TEST_CASE("client/subscription_client: each channel is delivered as its subscriber wants") {
+    for (auto const& transports : each_alone) {
+        CAPTURE(static_cast<int>(transports[0]));
+        fixture f;
+        for (auto const* name : {"a", "b", "c"})
+            for (auto const* key : {"x", "y,z", "x"}) f.all->publish(name, "1", {.key = key});
+        subscription_client feed{f.io.get_executor(), f.address(), quick(transports)};
+        feed.subscribe("a", {.cursor = "oldest"});
+        feed.subscribe(
+            "b", {.cursor = "oldest", .delivery = feed_delivery{feed_mode::latest, {}, {}, {}}});
+        feed.subscribe("c", {.cursor = "oldest",
+                             .delivery = feed_delivery{
+                                 feed_mode::every, 10ms, std::vector<std::string>{"y,z"}, {}}});
+        std::map<char, std::string> seen;
+        for (int i = 0; i < 6; ++i) {
+            auto const item = f.next(feed);
+            seen[item[0]] += item.substr(1) + ' ';
+        }
+        CHECK(seen['a'] == "1=1 2=1 3=1 ");
+        CHECK(seen['b'] == "2=1 3=1 ");
+        CHECK(seen['c'] == "2=1 ");
+    }
+}
+
+TEST_CASE("client/subscription_client: a delivery is changed while it is live, also for the next "
+          "connection") {
+    for (auto const& transports : each_alone) {
+        CAPTURE(static_cast<int>(transports[0]));
+        fixture f;
+        for (auto const* key : {"x", "y"}) f.all->publish("a", "1", {.key = key});
+        relay between{f.io, f.port};
+        subscription_client feed{f.io.get_executor(), between.url("/live"), quick(transports)};
+        feed.subscribe("a", {.cursor = "oldest"});
+        CHECK(f.next(feed) == "a1=1");
+        CHECK(f.next(feed) == "a2=1");
+        feed.change("a", {feed_mode::every, {}, std::vector<std::string>{"x"}, {}});
+        feed.change("none", {});
+        f.until([&] { return f.has_keys("a", {"x"}); });
+        f.all->publish("a", "2", {.key = "y"});
+        f.all->publish("a", "3", {.key = "x"});
+        CHECK(f.next(feed) == "a4=3");
+        feed.add_keys("a", {"y", "x"});
+        feed.remove_keys("a", {"x"});
+        feed.remove_keys("none", {"x"});
+        f.until([&] { return f.has_keys("a", {"y"}); });
+        f.all->publish("a", "5", {.key = "x"});
+        f.all->publish("a", "6", {.key = "y"});
+        auto item = f.next(feed);
+        // The newest event of a key that is added comes at once where commands can say so.
+        if (item == "a3=2") item = f.next(feed);
+        CHECK(item == "a6=6");
+        between.cut();
+        f.all->publish("a", "7", {.key = "x"});
+        f.all->publish("a", "8", {.key = "y"});
+        CHECK(f.next(feed) == "a8=8");
+    }
+}
+
+TEST_CASE("client/subscription_client: a change that is refused leaves a subscription as it was") {
+    fixture f;
+    f.all->open("a");
+    subscription_client feed{f.io.get_executor(), f.address(), quick({by_websocket})};
+    feed.subscribe("a");
+    f.live(feed);
+    feed.change("a", {feed_mode::every, 1h, {}, {}});
+    CHECK(f.next(feed) == "a?bad_rate");
+    f.all->publish("a", "1");
+    CHECK(f.next(feed) == "a1=1");
+}
+
+TEST_CASE("client/subscription_client: draws as often as it gives credit") {
+    fixture f;
+    f.all->open("a");
+    subscription_client feed{f.io.get_executor(), f.address(), quick({by_websocket})};
+    feed.subscribe("a", {.delivery = feed_delivery{feed_mode::latest, {}, {}, 1}});
+    f.live(feed);
+    f.all->publish("a", "1");
+    CHECK(f.next(feed) == "a1=1");
+    f.all->publish("a", "2");
+    f.all->publish("a", "3");
+    feed.give_credit("a", 1);
+    CHECK(f.next(feed) == "a3=3");
+}
+
+TEST_CASE("client/subscription_client: follows a pattern, whatever comes, goes and is cut") {
+    for (auto const& transports : each_alone) {
+        CAPTURE(static_cast<int>(transports[0]));
+        fixture f;
+        f.all->publish("s.a", "1");
+        f.all->publish("t.a", "1");
+        relay between{f.io, f.port};
+        subscription_client feed{f.io.get_executor(), between.url("/live"), quick(transports)};
+        feed.subscribe("s.*", {.cursor = "oldest"});
+        CHECK(f.next(feed) == "s.a1=1");
+        f.all->publish("s.b", "1");
+        CHECK(f.next(feed) == "s.b1=1");
+        between.cut();
+        f.all->publish("s.c", "1");
+        f.all->publish("s.a", "2");
+        std::map<std::string, int> seen;
+        for (int i = 0; i < 2; ++i) ++seen[f.next(feed)];
+        CHECK(seen == std::map<std::string, int>{{"s.a2=2", 1}, {"s.c1=1", 1}});
+        feed.change("s.*", {feed_mode::latest, {}, {}, {}});
+        f.until([&] {
+            return f.is_delivered(
+                "s.b", [](auto const& how) { return how.mode == delivery_mode::latest; });
+        });
+        f.all->publish("s.b", "2");
+        CHECK(f.next(feed) == "s.b2=2");
+        feed.subscribe("t.a");
+        feed.unsubscribe("s.*");
+        f.until([&] {
+            return f.all->find("s.a")->subscriber_count() == 0 &&
+                   f.all->find("t.a")->subscriber_count() == 1;
+        });
+        f.all->publish("s.a", "3");
+        f.all->publish("t.a", "2");
+        CHECK(f.next(feed) == "t.a2=2");
     }
 }
 
@@ -488,6 +633,37 @@ TEST_CASE("client/subscription_client: a server that ends streams with 204 is le
     subscription_client feed{f.io.get_executor(), server.url("/live"), quick({by_sse, by_poll})};
     feed.subscribe("a");
     CHECK(f.end_of(feed) == error::no_content);
+}
+
+TEST_CASE("client/subscription_client: a wrong address is named with what it answered") {
+    for (auto const& transports : each_alone) {
+        CAPTURE(static_cast<int>(transports[0]));
+        fixture f;
+        subscription_client feed{f.io.get_executor(), f.address() + "ly", quick(transports)};
+        feed.subscribe("a");
+        std::string message;
+        for (;;) {
+            auto const [ec, item] = test::take_next<feed_item>(f.io, feed);
+            if (ec) break;
+            if (auto const* const refused = std::get_if<feed_refusal>(&item)) {
+                CHECK(refused->ec == error::not_found);
+                message += refused->message;
+            }
+        }
+        CHECK(message.find("there is nothing at this path") != std::string::npos);
+        CHECK(message.find("HTTP status 404") != std::string::npos);
+        CHECK(message.find(f.address() + "ly") != std::string::npos);
+    }
+}
+
+TEST_CASE("client/subscription_client: polls get through a link that cuts what is large") {
+    fixture f;
+    for (int i = 0; i < 200; ++i) f.all->publish("a", '"' + std::string(1000, 'x') + '"');
+    relay between{f.io, f.port};
+    between.budget = [] { return std::size_t{20'000}; };
+    subscription_client feed{f.io.get_executor(), between.url("/live"), quick({by_poll})};
+    feed.subscribe("a", {.cursor = "oldest"});
+    for (int i = 1; i <= 200; ++i) CHECK(f.next(feed).starts_with("a" + std::to_string(i) + '='));
 }
 
 TEST_CASE("client/subscription_client: what is no livetape server is not believed") {

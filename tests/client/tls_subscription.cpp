@@ -29,9 +29,11 @@ using feed_type = basic_subscription_client<tls_dialer>;
 
 /// A server with TLS, and the dialer that trusts it, on one io_context.
 struct fixture {
-    fixture() {
+    explicit fixture(client_certificates clients = client_certificates::none) {
         auto const pem = authority.issue("localhost", "DNS:localhost,IP:127.0.0.1");
-        tls_context const tls{{.certificates = {{.chain = pem.chain, .key = pem.key}}}};
+        tls_context const tls{{.certificates = {{.chain = pem.chain, .key = pem.key}},
+                               .clients = clients,
+                               .client_authorities = authority.pem()}};
         served.live("/live");
         port = served.listen({asio::ip::address_v4::loopback(), 0}, tls).port();
     }
@@ -117,4 +119,20 @@ TEST_CASE("client/tls_subscription: event streams and polls alone speak TLS too"
     basic_poll_client<tls_dialer> polls{
         f.io.get_executor(), f.address("/live/poll?channel=a"), {.cursor = "oldest"}, f.dialer()};
     CHECK(test::take_next<poll_response>(f.io, polls).second.body.starts_with("{\"cursor\":"));
+}
+
+TEST_CASE("client/tls_subscription: a server that wants another certificate is not asked again") {
+    for (auto const transport :
+         {feed_transport::websocket, feed_transport::sse, feed_transport::poll}) {
+        CAPTURE(static_cast<int>(transport));
+        fixture f{client_certificates::required};
+        subscription_options options;
+        options.reconnect.transports = {transport};
+        options.reconnect.backoff = {.delay_min = 1ms, .delay_max = 2ms};
+        feed_type feed{f.io.get_executor(), f.address("/live"), options, f.dialer()};
+        feed.subscribe("a");
+        std::error_code ec;
+        while (!ec) ec = test::take_next<feed_item>(f.io, feed).first;
+        CHECK(ec == error::tls_handshake_failed);
+    }
 }

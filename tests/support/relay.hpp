@@ -10,6 +10,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <asio/buffer.hpp>
 #include <asio/io_context.hpp>
@@ -42,6 +43,12 @@ public:
     std::function<std::string(std::string& head)> on_request = [](std::string&) {
         return std::string{};
     };
+
+    /// Cuts off both sides of every connection.
+    void cut() {
+        for (auto const& each : std::exchange(pairs_, {}))
+            if (auto const still_there = each.lock()) still_there->close();
+    }
 
     /// Where clients are sent from now on.
     void go_to(std::uint16_t server_port) { port_ = server_port; }
@@ -123,13 +130,16 @@ private:
         acceptor_.async_accept([this](std::error_code ec, tcp::socket socket) {
             if (ec) return;
             ++connection_count;
-            std::make_shared<pair>(*this, std::move(socket), budget())->start();
+            auto const made = std::make_shared<pair>(*this, std::move(socket), budget());
+            pairs_.push_back(made);
+            made->start();
             accept();
         });
     }
 
     std::uint16_t port_;
     tcp::acceptor acceptor_;
+    std::vector<std::weak_ptr<pair>> pairs_;
 };
 
 } // namespace livetape::test

@@ -113,6 +113,8 @@ namespace detail {
     using enum reconnect_verdict;
     if (how.redirect) return redirect;
     if (how.ec == error::redirect_refused) return finish;
+    // The server wants another certificate; this one does not become better by waiting.
+    if (how.ec == error::tls_handshake_failed) return finish;
     if (how.close_code != 0) return detail::judge_close_code(how.close_code);
     if (how.http_status != 0) return detail::judge_status(how.http_status, over);
     return how.was_live || !how.was_reached ? retry : fall_back;

@@ -31,7 +31,8 @@ struct feed_gap {
     std::string reason{}; ///< `retention` or `epoch`
 };
 
-/// The server refused one subscription; the others go on.
+/// The server refused one subscription; the others go on. Without a channel it is the last item: an
+/// HTTP status that stays ended it all, and the message says which, at what address.
 struct feed_refusal {
     std::string channel;
     std::error_code ec;    ///< such as error::unknown_channel; error::bad_envelope for a code that

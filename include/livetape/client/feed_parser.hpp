@@ -34,6 +34,7 @@ struct server_message {
     bool is_recovered = false;
     livetape::error failure = livetape::error::none;
     std::string message{}; ///< of an error
+    std::string pattern{}; ///< of `subscribed`, if a pattern brought the channel
 };
 
 /// What a poll was answered.
@@ -86,6 +87,7 @@ private:
         if (name == "from") return has_from_ = true, value.get(out.gap.from) == simdjson::SUCCESS;
         if (name == "to") return has_to_ = true, value.get(out.gap.to) == simdjson::SUCCESS;
         if (name == "reason") return has_reason_ = true, read(value, out.gap.reason);
+        if (name == "pattern") return read(value, out.pattern);
         if (name == "recovered")
             return has_recovered_ = true, value.get(out.is_recovered) == simdjson::SUCCESS;
         // An id of another form is not one that this client gave.

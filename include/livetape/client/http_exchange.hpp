@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -26,6 +25,7 @@
 
 #include <livetape/client/dial_options.hpp>
 #include <livetape/client/disconnect.hpp>
+#include <livetape/client/http_date.hpp>
 #include <livetape/error.hpp>
 #include <livetape/wire/body_decoder.hpp>
 #include <livetape/wire/body_framing.hpp>
@@ -57,16 +57,18 @@ struct http_options {
 
 namespace detail {
 
-/// The delay of a Retry-After field in seconds (RFC 9110 §10.2.3); 0 if there is none. A date is
-/// not read: what it means depends on two clocks.
+/// The delay of a Retry-After field (RFC 9110 §10.2.3): seconds, or a date, which is counted from
+/// the server's own `Date`, because two clocks need not agree. 0 if there is none, or it cannot be
+/// read.
 [[nodiscard]] inline std::chrono::milliseconds retry_after(http::response_head const& head) {
     auto const field = head.field("Retry-After");
     if (!field) return {};
     std::uint32_t seconds = 0;
-    auto const* const end = field->data() + field->size();
-    auto const read = std::from_chars(field->data(), end, seconds);
-    if (read.ec != std::errc{} || read.ptr != end) return {};
-    return std::chrono::seconds{seconds};
+    if (read_digits(*field, seconds)) return std::chrono::seconds{seconds};
+    auto const then = parse_http_date(*field);
+    auto const now = parse_http_date(head.field("Date").value_or(std::string_view{}));
+    if (!then || !now || *then <= *now) return {};
+    return *then - *now;
 }
 
 /// Whether a Content-Type names that media type, with or without parameters (RFC 9110 §8.3.1).

@@ -17,6 +17,7 @@
 #include <livetape/client/dial.hpp>
 #include <livetape/client/http_exchange.hpp>
 #include <livetape/client/item_queue.hpp>
+#include <livetape/client/poll_limit.hpp>
 #include <livetape/client/reconnect_loop.hpp>
 #include <livetape/error.hpp>
 #include <livetape/wire/query.hpp>
@@ -150,8 +151,8 @@ struct basic_poll_client<Dialer>::state final : detail::reconnect_loop {
             // its way is not.
             http::append_parameter(at.target, "cursor", cursor.empty() ? "now" : cursor);
             http::append_parameter(at.target, "wait", std::to_string(wait.count()));
-            if (options.events_max != 0)
-                http::append_parameter(at.target, "limit", std::to_string(options.events_max));
+            if (auto const events = limit.parameter(); events != 0)
+                http::append_parameter(at.target, "limit", std::to_string(events));
         }
         redirected.reset();
         exchange->fetch(at, "application/json", options.http.response_timeout + options.wait,
@@ -160,8 +161,9 @@ struct basic_poll_client<Dialer>::state final : detail::reconnect_loop {
                             std::optional<disconnect> failed, std::string body) {
                             auto const s = w.lock();
                             if (!s) return;
-                            if (failed) s->ended(*failed);
-                            else s->take(std::move(body));
+                            if (!failed) return s->take(std::move(body));
+                            if (failed->http_status == 0 && failed->was_reached) s->limit.failed();
+                            s->ended(*failed);
                         });
     }
 
@@ -173,6 +175,7 @@ struct basic_poll_client<Dialer>::state final : detail::reconnect_loop {
             return queue->finish(error::bad_envelope);
         }
         is_live();
+        limit.succeeded();
         cursor = next;
         is_ready = true;
         queue->push({std::move(body), cursor});
@@ -190,6 +193,7 @@ struct basic_poll_client<Dialer>::state final : detail::reconnect_loop {
     std::shared_ptr<detail::item_queue<poll_response>> queue;
     url place;
     poll_client_options options;
+    detail::poll_limit limit{options.events_max};
     std::string cursor;
     std::shared_ptr<detail::http_exchange<Dialer>> exchange;
     std::optional<url> redirected;

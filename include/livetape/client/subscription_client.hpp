@@ -2,11 +2,13 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/post.hpp>
@@ -34,8 +36,8 @@ struct subscription_options {
     /// redirect leads there.
     request_fields fields{};
 
-    /// Which events are wanted and how often, of all channels of this client: an event stream or a
-    /// poll has one choice for all that it carries.
+    /// Which events are wanted and how often, of those channels that have no delivery of their own
+    /// (`subscribe_options::delivery`).
     feed_delivery delivery{};
 
     /// Which transports, in which order; how long to wait and when to give up.
@@ -98,7 +100,8 @@ public:
     basic_subscription_client& operator=(basic_subscription_client const&) = delete;
     ~basic_subscription_client() { close(); }
 
-    /// Adds a channel. If it cannot be had, a `feed_refusal` says so and the others go on; when the
+    /// Adds a channel, or all channels of a pattern (docs/protocol.md), those to come included. If
+    /// it cannot be had, a `feed_refusal` says so and the others go on; when the
     /// last one is refused, that ends it all. One that is there already is refused with
     /// error::already_subscribed and stays.
     void subscribe(std::string channel, subscribe_options options = {}) {
@@ -112,6 +115,34 @@ public:
     void unsubscribe(std::string channel) {
         asio::post(state_->context(),
                    [s = state_, channel = std::move(channel)] { s->unsubscribe(channel); });
+    }
+
+    /// Delivers a channel, or a pattern's channels, in another way from now on, also after the
+    /// connection was cut. Nothing is lost or comes twice by it. What the server refuses is told by
+    /// a `feed_refusal` and stays as it was (over other transports than WebSocket, the
+    /// subscription ends). Does nothing if the client does not have the channel.
+    void change(std::string channel, feed_delivery to) {
+        asio::post(state_->context(),
+                   [s = state_, channel = std::move(channel), to = std::move(to)]() mutable {
+                       s->change(channel, std::move(to));
+                   });
+    }
+
+    /// Moves the keys of a channel that is followed by keys; nothing changes for one that is not.
+    /// On WebSocket the newest event of a key that is added comes at once; over the other
+    /// transports its next one.
+    void add_keys(std::string channel, std::vector<std::string> keys) {
+        move_keys(std::move(channel), std::move(keys), {});
+    }
+    void remove_keys(std::string channel, std::vector<std::string> keys) {
+        move_keys(std::move(channel), {}, std::move(keys));
+    }
+
+    /// Takes so many more flushes of a channel with a limit of credit.
+    void give_credit(std::string channel, std::uint32_t flushes) {
+        asio::post(state_->context(), [s = state_, channel = std::move(channel), flushes] {
+            s->give_credit(channel, flushes);
+        });
     }
 
     /// Takes the next item: an event, a gap, a refusal, or what became of the connection.
@@ -134,6 +165,13 @@ public:
 
 private:
     struct state;
+
+    void move_keys(std::string channel, std::vector<std::string> added,
+                   std::vector<std::string> removed) {
+        asio::post(state_->context(),
+                   [s = state_, channel = std::move(channel), added = std::move(added),
+                    removed = std::move(removed)] { s->move_keys(channel, added, removed); });
+    }
 
     std::shared_ptr<state> state_;
 };

@@ -8,13 +8,17 @@
 #include <utility>
 
 #include <asio/any_io_executor.hpp>
+#include <asio/associated_cancellation_slot.hpp>
+#include <asio/associated_executor.hpp>
 #include <asio/async_result.hpp>
 #include <asio/bind_cancellation_slot.hpp>
+#include <asio/bind_executor.hpp>
 #include <asio/cancellation_signal.hpp>
 #include <asio/error.hpp>
 #include <asio/ip/address.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/ssl/context.hpp>
+#include <asio/ssl/error.hpp>
 #include <asio/ssl/host_name_verification.hpp>
 #include <asio/ssl/stream.hpp>
 #include <asio/steady_timer.hpp>
@@ -27,6 +31,31 @@
 #include <livetape/wire/url.hpp>
 
 namespace livetape {
+
+namespace detail {
+
+/// What a failure of TLS means for who tries again: an alert by which the server refuses this
+/// client's certificate, misses one, or finds nothing in common (RFC 8446 §6.2) stays what it is
+/// until somebody changes the configuration, and becomes error::tls_handshake_failed. Everything
+/// else is passed on.
+[[nodiscard]] inline std::error_code judge_tls(std::error_code ec) noexcept {
+    if (ec.category() != asio::error::get_ssl_category()) return ec;
+    switch (ERR_GET_REASON(static_cast<unsigned long>(ec.value()))) {
+    case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+    case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
+    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
+    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED: return error::tls_handshake_failed;
+    default: return ec;
+    }
+}
+
+} // namespace detail
 
 /// How a client speaks TLS; the defaults are what a browser does.
 struct tls_client_options {
@@ -70,8 +99,17 @@ public:
     auto async_read_some(Buffers const& buffers, CompletionToken&& token) {
         return asio::async_initiate<CompletionToken, void(std::error_code, std::size_t)>(
             [this](auto handler, Buffers const& into) {
-                if (tls_) tls_->async_read_some(into, std::move(handler));
-                else plain_->async_read_some(into, std::move(handler));
+                if (!tls_) return plain_->async_read_some(into, std::move(handler));
+                // With TLS 1.3 a client learns only here that its certificate was refused.
+                auto const executor = asio::get_associated_executor(handler, get_executor());
+                auto const slot = asio::get_associated_cancellation_slot(handler);
+                auto judged = [handler = std::move(handler)](std::error_code ec,
+                                                             std::size_t size) mutable {
+                    std::move(handler)(detail::judge_tls(ec), size);
+                };
+                tls_->async_read_some(
+                    into, asio::bind_executor(
+                              executor, asio::bind_cancellation_slot(slot, std::move(judged))));
             },
             token, buffers);
     }
@@ -131,8 +169,9 @@ private:
         timer_.async_wait([self = shared_from_this()](std::error_code ec) {
             if (!ec) self->finish(error::handshake_timeout);
         });
-        tls.async_handshake(asio::ssl::stream_base::client,
-                            [self = shared_from_this()](std::error_code ec) { self->finish(ec); });
+        tls.async_handshake(
+            asio::ssl::stream_base::client,
+            [self = shared_from_this()](std::error_code ec) { self->finish(judge_tls(ec)); });
     }
 
     [[nodiscard]] std::error_code prepare(client_stream::tls_type& tls) {

@@ -168,6 +168,12 @@ public:
         return connection_ ? connection_->response() : none;
     }
 
+    /// The body of that response if it was no upgrade, as far as it came together with its head:
+    /// the server's words, for people. Valid until the next `connect`.
+    [[nodiscard]] std::string_view refusal() const noexcept {
+        return connection_ ? std::string_view{connection_->refusal()} : std::string_view{};
+    }
+
     /// The subprotocol that the server chose; empty for none. Valid until the next `connect`.
     [[nodiscard]] std::string_view subprotocol() const noexcept {
         return connection_ ? connection_->subprotocol() : std::string_view{};

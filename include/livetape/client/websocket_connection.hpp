@@ -73,6 +73,7 @@ public:
         return machine_ && !machine_->is_closing() && !is_torn_down_;
     }
     [[nodiscard]] http::response_head const& response() const noexcept { return response_; }
+    [[nodiscard]] std::string const& refusal() const noexcept { return refusal_; }
     [[nodiscard]] std::string_view subprotocol() const noexcept { return agreement_.subprotocol; }
     [[nodiscard]] bool is_compressed() const noexcept { return is_compressed_; }
     [[nodiscard]] websocket_close const& peer_close() const noexcept {
@@ -116,6 +117,7 @@ private:
     std::string request_;
     http::response_parser parser_;
     http::response_head response_;
+    std::string refusal_; // the body of a response that is no upgrade, as far as it came with it
     websocket::handshake_agreement agreement_;
     std::optional<websocket_machine> machine_;
     std::vector<char> buffer_;
@@ -201,7 +203,10 @@ void websocket_connection<Dialer>::take_response(std::size_t size) {
     }
     response_ = parser_.release();
     std::unique_ptr<websocket::message_codec> codec;
-    if (auto const why = check(response_, codec); why != error::none) return fail_connect(why);
+    if (auto const why = check(response_, codec); why != error::none) {
+        refusal_ = input;
+        return fail_connect(why);
+    }
     open(std::move(codec), std::span{buffer_}.subspan(size - input.size(), input.size()));
 }
 

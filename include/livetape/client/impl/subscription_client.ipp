@@ -10,6 +10,7 @@
 #include <asio/steady_timer.hpp>
 
 #include <livetape/client/feed_parser.hpp>
+#include <livetape/client/poll_limit.hpp>
 #include <livetape/json_text.hpp>
 #include <livetape/wire/query.hpp>
 
@@ -43,11 +44,21 @@ namespace detail {
            ec == asio::error::connection_reset || ec == asio::error::broken_pipe;
 }
 
-inline void append_channels(std::string& target,
-                            std::vector<feed_tracker::subscription> const& all) {
+/// Names the channels in a request's target, and how each is to be delivered.
+/// @param usual  for those without a wish of their own
+inline void append_channels(std::string& target, std::vector<feed_tracker::subscription> const& all,
+                            feed_delivery const& usual) {
     std::string names;
-    for (auto const& each : all) names.append(names.empty() ? "" : ",").append(each.channel);
-    http::append_parameter(target, "channel", names);
+    for (auto const& each : all)
+        if (!each.delivery && has_parameters(usual))
+            names.append(names.empty() ? "" : ",").append(each.channel);
+    if (!names.empty()) {
+        http::append_parameter(target, "channel", names);
+        append_parameters(target, usual);
+    }
+    for (auto const& each : all)
+        if (each.delivery || !has_parameters(usual))
+            append_subscribe(target, each.channel, each.delivery.value_or(usual));
 }
 
 } // namespace detail
@@ -60,6 +71,13 @@ template <class Dialer>
 struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
     using socket_type = basic_websocket_client<Dialer>;
     using exchange_type = detail::http_exchange<Dialer>;
+
+    /// A command that was sent and is not answered yet.
+    struct question {
+        std::string channel;
+        bool is_change = false;
+        std::optional<feed_delivery> before{}; // the choice that it changes
+    };
 
     state(asio::any_io_executor const& executor, url const& at, subscription_options from,
           Dialer with)
@@ -81,8 +99,7 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
         if (!tracker.add(channel, std::move(how)))
             return refuse(channel, error::already_subscribed, {});
         if (was_asked) begin();
-        if (link == feed_transport::websocket && is_open)
-            send_subscribe(tracker.subscriptions().back());
+        if (link == feed_transport::websocket && is_open) send_subscribe(channel);
         else if (is_linked && link != feed_transport::websocket) open_http();
     }
 
@@ -90,6 +107,51 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
         if (!tracker.remove(channel) || is_stopped()) return;
         if (link == feed_transport::websocket && is_open) send_command("unsubscribe", channel, {});
         else if (is_linked && link != feed_transport::websocket) open_http();
+    }
+
+    void change(std::string const& channel, feed_delivery to) {
+        auto* const wanted = tracker.delivery_of(channel);
+        if (wanted == nullptr || is_stopped()) return;
+        std::string fields;
+        detail::append_fields(fields, to, true);
+        change(channel, std::exchange(*wanted, std::move(to)), fields);
+    }
+
+    void move_keys(std::string const& channel, std::vector<std::string> const& added,
+                   std::vector<std::string> const& removed) {
+        auto* const wanted = tracker.delivery_of(channel);
+        if (wanted == nullptr || is_stopped()) return;
+        auto before = *wanted;
+        auto to = before.value_or(options.delivery);
+        if (!to.keys) return;
+        for (auto const& key : removed) std::erase(*to.keys, key);
+        for (auto const& key : added)
+            if (std::find(to.keys->begin(), to.keys->end(), key) == to.keys->end())
+                to.keys->push_back(key);
+        *wanted = std::move(to);
+        std::string fields;
+        if (!added.empty()) detail::append_list(fields += R"(,"add_keys":)", added);
+        if (!removed.empty()) detail::append_list(fields += R"(,"remove_keys":)", removed);
+        if (!fields.empty()) change(channel, std::move(before), fields);
+    }
+
+    void change(std::string const& channel, std::optional<feed_delivery> before,
+                std::string& fields) {
+        bool const is_socket = link == feed_transport::websocket && is_open;
+        // A pattern is changed as a whole by subscribing anew; what comes twice by it is dropped.
+        if (is_socket && has_wildcard(channel)) {
+            send_command("unsubscribe", channel, {});
+            send_subscribe(channel);
+        } else if (is_socket)
+            ask("change", channel, std::move(fields), question{channel, true, std::move(before)});
+        else if (is_linked && link != feed_transport::websocket) open_http();
+    }
+
+    void give_credit(std::string const& channel, std::uint32_t flushes) {
+        if (link != feed_transport::websocket || !is_open || is_stopped()) return;
+        std::string fields = R"(,"flushes":)";
+        append_number(fields, flushes);
+        send_command("credit", channel, fields);
     }
 
     void close() {
@@ -126,6 +188,12 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
 
     void gave_up(std::error_code ec) override {
         drop_link();
+        // Which address said so is what whoever mistyped it wants to know.
+        if (last_status != 0) {
+            auto message = "HTTP status " + std::to_string(last_status) + " at " + here.text();
+            if (!last_reason.empty()) message += ": " + last_reason;
+            refuse({}, ec, std::move(message));
+        }
         queue->finish(ec);
     }
 
@@ -148,6 +216,8 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
             if (named != error::none) how.ec = named;
             if (named != error::none) how.reason = std::move(message);
         }
+        last_status = how.http_status;
+        last_reason = how.reason;
         drop_link();
         ended(how);
     }
@@ -248,6 +318,7 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
             auto const& head = socket->response();
             how.http_status = head.status();
             how.requested_delay = detail::retry_after(head);
+            how.reason = socket->refusal();
             if (is_redirect(head.status())) {
                 url target;
                 auto const location = head.field("Location").value_or(std::string_view{});
@@ -258,6 +329,11 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
         lost(std::move(how));
     }
 
+    void send_subscribe(std::string const& channel) {
+        for (auto const& each : tracker.subscriptions())
+            if (each.channel == channel) send_subscribe(each);
+    }
+
     void send_subscribe(feed_tracker::subscription const& to) {
         std::string more;
         if (!to.cursor.empty()) {
@@ -265,11 +341,16 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
             append_json_string(more, to.cursor);
         }
         if (to.has_snapshot) more += R"(,"snapshot":true)";
-        detail::append_fields(more, options.delivery);
-        asked.emplace(++last_id_sent, to.channel);
+        detail::append_fields(more, to.delivery ? *to.delivery : options.delivery);
+        ask("subscribe", to.channel, std::move(more), question{to.channel, false, {}});
+    }
+
+    /// Sends a command whose refusal is to be understood.
+    void ask(std::string_view name, std::string const& channel, std::string more, question about) {
+        asked.emplace(++last_id_sent, std::move(about));
         more += R"(,"id":)";
         append_number(more, last_id_sent);
-        send_command("subscribe", to.channel, more);
+        send_command(name, channel, more);
     }
 
     void send_command(std::string_view name, std::string_view channel, std::string_view more) {
@@ -302,15 +383,24 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
         opened();
         auto const command = asked.extract(found.id);
         if (found.what == server_message::kind::error) {
-            bool const is_refusal = !command.empty() && tracker.contains(command.mapped());
-            if (is_refusal &&
-                !drop_channel(command.mapped(), found.failure, std::move(found.message)))
-                return;
+            if (!command.empty() && !take_refusal(command.mapped(), std::move(found))) return;
         } else {
             tracker.on_websocket(std::move(found), items);
             hand_out();
         }
         read_on();
+    }
+
+    /// A subscription that is refused ends; a change that is refused leaves it as it was. False if
+    /// that was the last one.
+    bool take_refusal(question& about, server_message&& answer) {
+        auto* const wanted = tracker.delivery_of(about.channel);
+        if (wanted == nullptr) return true;
+        if (!about.is_change)
+            return drop_channel(about.channel, answer.failure, std::move(answer.message));
+        *wanted = std::move(about.before);
+        refuse(about.channel, answer.failure, std::move(answer.message));
+        return true;
     }
 
     // Event streams and polls.
@@ -341,24 +431,29 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
 
     void prime(feed_tracker::subscription const& to) {
         auto at = path("/poll");
-        detail::append_channels(at.target, {to});
-        detail::append_parameters(at.target, options.delivery);
+        detail::append_channels(at.target, {to}, options.delivery);
         if (to.has_snapshot) http::append_parameter(at.target, "snapshot", "1");
         auto const cursor = to.cursor.empty() && !to.has_snapshot ? "now" : to.cursor;
         if (!cursor.empty()) http::append_parameter(at.target, "cursor", cursor);
+        append_limit(at.target);
         fetch(at, options.response_timeout, to.channel, [](state& s) { s.go_on_opening(); });
     }
 
     void poll() {
         auto at = path("/poll");
-        detail::append_channels(at.target, tracker.subscriptions());
-        detail::append_parameters(at.target, options.delivery);
+        detail::append_channels(at.target, tracker.subscriptions(), options.delivery);
         http::append_parameter(at.target, "cursor", tracker.cursor());
         http::append_parameter(at.target, "wait", std::to_string(options.poll_wait.count()));
+        append_limit(at.target);
         fetch(at, options.response_timeout + options.poll_wait, {}, [](state& s) {
             s.is_reading = false;
             s.read_on();
         });
+    }
+
+    void append_limit(std::string& target) const {
+        if (auto const limit = poll_limit.parameter(); limit != 0)
+            http::append_parameter(target, "limit", std::to_string(limit));
     }
 
     /// Polls; hands out the answer and calls `then`.
@@ -375,6 +470,7 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
                 if (why == error::none)
                     why = s.tracker.on_poll(std::move(answer), channel, s.items);
                 if (why != error::none) return s.lost({.ec = why, .was_reached = true});
+                s.poll_limit.succeeded();
                 if (s.link == feed_transport::poll) s.opened();
                 s.hand_out();
                 then(s);
@@ -384,17 +480,19 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
     void poll_failed(disconnect how, std::string const& channel) {
         std::string message;
         auto const named = parse_refusal(how.reason, message);
+        // A path that is not there is nothing that another channel would mend.
         bool const is_about_channel = !channel.empty() && named != error::none &&
+                                      named != error::not_found &&
                                       how.http_status >= 400 && how.http_status < 500 &&
                                       judge(how, feed_transport::poll) == reconnect_verdict::finish;
+        if (how.http_status == 0 && how.was_reached) poll_limit.failed();
         if (!is_about_channel) return lost(std::move(how));
         if (drop_channel(channel, named, std::move(message))) go_on_opening();
     }
 
     void open_stream(std::vector<feed_tracker::subscription> const& all) {
         auto at = path("/sse");
-        detail::append_channels(at.target, all);
-        detail::append_parameters(at.target, options.delivery);
+        detail::append_channels(at.target, all, options.delivery);
         auto const cursor = all.size() == 1 ? all.front().cursor : tracker.cursor();
         if (!cursor.empty()) http::append_parameter(at.target, "cursor", cursor);
         if (all.front().has_snapshot) http::append_parameter(at.target, "snapshot", "1");
@@ -463,14 +561,17 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
     feed_tracker tracker{options.message_bytes_max};
     feed_tracker::items items; // on their way to the queue
     std::shared_ptr<exchange_type> exchange;
+    detail::poll_limit poll_limit;
     std::unique_ptr<socket_type> socket;
     std::optional<sse::parser> parser;
-    std::string last_id;                        // that the tracker was told
-    std::map<std::uint64_t, std::string> asked; // channels by the id of their command
+    std::string last_id;                     // that the tracker was told
+    std::map<std::uint64_t, question> asked; // by the id of the command
     std::uint64_t last_id_sent = 0;
     asio::steady_timer first_bytes;
     feed_transport link = feed_transport::websocket;
     std::size_t link_number = 0;
+    unsigned last_status = 0; // of the response that ended a link, if one did
+    std::string last_reason;
     bool was_asked = false; // for an item: begin as soon as there is a channel
     bool is_linked = false; // between `attempt` and `lost`
     bool is_open = false;   // the link can be read
