@@ -404,9 +404,10 @@ private:
 inline opened_cursor channel::open_cursor(start_position const& start, delivery_mode mode) {
     short_lock_guard const lock{lock_};
     // Whoever published a collected event was told its offset and may go on after it.
-    if (timed_ && start.from == start_position::kind::after && start.after.epoch == epoch() &&
-        start.after.offset >= log_.next_offset() &&
-        start.after.offset < log_.next_offset() + timed_->events.count())
+    if (auto const* const timer = collecting();
+        timer != nullptr && start.from == start_position::kind::after &&
+        start.after.epoch == epoch() && start.after.offset >= log_.next_offset() &&
+        start.after.offset < log_.next_offset() + timer->events.count())
         append_collected();
     opened_cursor opened;
     opened.next_offset = log_.next_offset();
