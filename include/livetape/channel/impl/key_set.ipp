@@ -88,6 +88,8 @@ inline conflated_events channel::watch_after(key_set& watched, std::span<std::st
 inline channel::watched_events
 channel::begin_watch(key_set& watched, std::span<std::string const> keys, bool shows_newest) {
     auto result = examine(watched);
+    // Most sets are given once; growing by doubling would leave half of them empty.
+    if (watched.keys.empty()) watched.keys.reserve(keys.size());
     for (auto const& key : keys) {
         auto const at = watched.lower_bound(key);
         if (at != watched.keys.end() && at->place->key() == key) continue;
