@@ -146,7 +146,7 @@ public:
         if (chosen_) chosen_->scanned_upto = offset;
     }
 
-    void rest(subscription& which) { chosen().resting.push_back(which); }
+    inline void rest(subscription& which);
 
     template <class F>
     void for_each_resting(F&& f) const {

@@ -4,6 +4,8 @@
 
 namespace livetape {
 
+inline void channel_feed::rest(subscription& which) { chosen().resting.push_back(which); }
+
 inline void dispatcher::push_ready(subscriber& behind) {
     ready_.push_back(behind);
     if (std::exchange(is_run_due_, true)) return;
