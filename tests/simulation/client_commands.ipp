@@ -181,7 +181,6 @@ inline bool client::may_change(subscribed const& which, delivery_change const& w
     auto const meant = wanted.applied_to(queue.delivery());
     bool const forgets = queue.source().keys_max < server::keys;
     bool const has_rate = meant.interval.count() > 0;
-    if (meant.mode != queue.delivery().mode && has_rate) return false;
     if (forgets && has_rate && meant.mode == delivery_mode::latest) return false;
     // Whoever waits for a write to end does not know what retention does meanwhile.
     bool const waits = is_in_flight_ && has_planned_events_;

@@ -192,7 +192,8 @@ inline bool subscription_queue::change(delivery_options const& delivery, std::ui
 inline bool subscription_queue::has_uncounted(delivery_mode next) const {
     bool const is_counted = is_latest() && delivery_.keys;
     bool const is_passed = !is_counted && source_->first_kept > read_for_sure_ + 1;
-    if (is_filtered_estimated_ || (is_passed && next == delivery_mode::latest)) return true;
+    if (is_filtered_estimated_ || (is_passed && (is_latest() || next == delivery_mode::latest)))
+        return true;
     return std::any_of(due_.begin(), due_.end(), [&](auto const& each) {
         return is_estimated(each) ||
                (each.oldest < each.offset && each.oldest < source_->first_kept);
