@@ -56,8 +56,8 @@ public:
         else if (choice < 860) act(who);
         else if (choice < 980) advance(std::chrono::milliseconds{random.below(20)});
         else if (choice < 990) quiet();
-        else if (choice < 993) server_->advance();
-        else if (choice < 994) change_timer();
+        else if (choice < 992) server_->advance();
+        else if (choice < 993) change_timer();
         else if (choice < 995) server_->open_another(random);
         else if (choice < 999) advance(std::chrono::milliseconds{random.below(40'000)});
         else restart();
@@ -134,7 +134,7 @@ private:
     }
 
     void publish_burst() {
-        for (auto more = 1 + random().below(random().one_in(10) ? 30 : 3); more > 0; --more)
+        for (auto more = 1 + random().below(random().one_in(12) ? 20 : 3); more > 0; --more)
             publish();
     }
 

@@ -155,6 +155,7 @@ public:
 
 private:
     void begin();
+    void wait_for_tick();
 
     using iterator = std::deque<due_event>::iterator;
 

@@ -166,6 +166,7 @@ inline bool subscription_queue::change(delivery_options const& delivery, std::ui
         (is_latest() && (delivery_.keys || delivery.keys)))
         look(source_->last());
     auto const had = std::exchange(delivery_, delivery).keys;
+    if (!was_latest && is_latest() && has_rate()) wait_for_tick();
     if (had && was_latest) read_for_sure_ = looked_upto_;
     while (!limits_.empty() && limits_.front() <= looked_upto_) limits_.pop_front();
     if (leaves_latest) {
@@ -187,6 +188,15 @@ inline bool subscription_queue::change(delivery_options const& delivery, std::ui
     }
     if (!was_latest && !is_latest() && delivery.keys && !pass_unwanted(filtered[1])) return false;
     return is_reached(told);
+}
+
+/// Begins to conflate at a rate: what was not looked at waits for the next tick, and only what is
+/// ahead of the log need not. A key set looks at everything.
+inline void subscription_queue::wait_for_tick() {
+    if (delivery_.keys) return look(source_->last());
+    auto const waiting = log_begin();
+    if (waiting != due_.end()) looked_upto_ = waiting->offset - 1;
+    due_.erase(waiting, due_.end());
 }
 
 inline bool subscription_queue::has_uncounted(delivery_mode next) const {
