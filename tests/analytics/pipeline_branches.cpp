@@ -3,6 +3,7 @@
 
 #include <livetape/analytics/change_point.hpp>
 #include <livetape/analytics/covariance.hpp>
+#include <livetape/analytics/detector_ensemble.hpp>
 #include <livetape/analytics/half_space_trees.hpp>
 #include <livetape/analytics/key_ranking.hpp>
 #include <livetape/analytics/logistic_regression.hpp>
@@ -20,6 +21,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <map>
@@ -126,6 +128,36 @@ TEST_CASE("analytics/pipeline: each detector says what it says alone") {
     CHECK(scores[1500].score > 0.99);
     CHECK(expected_moves.size() >= 1);
     CHECK(moves == expected_moves);
+}
+
+TEST_CASE("analytics/detector_ensemble: detectors of any scale have one score from 0 to 1") {
+    robust_z_score z_score;
+    seasonal_baseline baseline;
+    page_hinkley test{{.delta = 2, .lambda = 100}};
+    anomaly_ensemble joint{3};
+    std::vector<double> scores;
+    auto run = readings()
+                   .detect(detector_ensemble{robust_z_score{}, seasonal_baseline{},
+                                             page_hinkley{{.delta = 2, .lambda = 100}}})
+                   .to([&](detection<double> const& found) { scores.push_back(found.said); });
+    random_stream random{9};
+    int above = 0;
+    for (int i = 0; i < 5000; ++i) {
+        double const value = random.between(0, 10) + (i == 4000 ? 300 : 0);
+        run.take({i * 1min, value});
+        double const z = std::fabs(z_score.add(value));
+        double const residual = std::fabs(baseline.add(i * 1min, value));
+        double const moved = test.add(value) != change_direction::none ? 1 : 0;
+        std::array const magnitudes{z, residual, std::fmax(moved, test.value())};
+        CHECK(scores.back() == anomaly_ensemble::score(joint.add(magnitudes)));
+        CHECK(scores.back() >= 0);
+        CHECK(scores.back() <= 1);
+        above += scores.back() >= 0.99;
+    }
+    CHECK(scores[4000] > 0.999);
+    CHECK(above < 5000 / 100 * 3); // one in a hundred, and not more than e ln 3 times as many
+    run.take({5000min, std::nan("")});
+    CHECK(scores.back() <= 1);
 }
 
 TEST_CASE("analytics/pipeline: scores are published with each event, or at a tick the latest") {

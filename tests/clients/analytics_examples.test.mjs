@@ -150,9 +150,15 @@ describe('examples/market', () => {
         await market.stop();
     });
 
-    test('lets clients publish acknowledgements alone', async () => {
+    test('lets clients publish acknowledgements alone, and reports what are none', async () => {
         const market = await startExample('market', ['--port', '0']);
         const live = await connect(market.url);
+        live.send({ subscribe: 'problems', cursor: 'oldest' });
+        live.send({ publish: 'acknowledgements', data: { id: 'x' }, id: 6 });
+        const problem = await live.find(({ channel }) => channel === 'problems', 'problem');
+        assert.deepEqual(problem.data, {
+            problem: 'missing_field', count: 1, field: 'who', example: '{"id":"x"}',
+        });
         live.send({ publish: 'ticks', data: {}, id: 7 });
         const reply = await live.find(({ id }) => id === 7, 'reply');
         assert.ok(reply.error);

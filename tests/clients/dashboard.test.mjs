@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { noBrowser, startBrowser } from './support/browser.mjs';
 import { refusedDashboard, startDashboard } from './support/dashboard.mjs';
-import { until } from './support/wait.mjs';
+import { startExample } from './support/program.mjs';
+import { until, within } from './support/wait.mjs';
 
 const names = ['websocket', 'sse', 'longpoll', 'shortpoll'];
 const patience = 30_000; // a browser on a busy machine takes its time
@@ -54,6 +55,12 @@ describe('live_dashboard', () => {
         const file = join(folder, 'empty.csv');
         await writeFile(file, '\n');
         await refuses(/holds no quotes/, '--replay', file);
+    });
+
+    test('ends by itself', async () => {
+        const flags = ['--port', '0', '--seconds', '0.5'];
+        const dashboard = await startExample('live_dashboard', flags);
+        assert.deepEqual(await within(dashboard.exited, 'end'), { code: 0, signal: null });
     });
 
     test('says that uPlot is missing and how to get it', () =>
