@@ -1,5 +1,6 @@
 #pragma once
 
+#include <livetape/channel/channel_list.hpp>
 #include <livetape/channel/channel_pattern.hpp>
 #include <livetape/channel/hub.hpp>
 #include <livetape/json_text.hpp>
@@ -41,12 +42,13 @@ public:
 
 private:
     bool take_channels() {
-        std::vector<std::shared_ptr<livetape::channel>> created;
+        std::vector<livetape::listed_channel> created;
         auto const& all = *hub_.channels();
         seen_ = all.read(seen_, all.end(), 1000, created);
         auto const before = ticks_.size();
         for (auto const& each : created)
-            if (each && livetape::matches_channel_pattern(producers, each->name())) take_in(each);
+            if (livetape::matches_channel_pattern(producers, each.source->name()))
+                take_in(each.source);
         return ticks_.size() != before;
     }
 
