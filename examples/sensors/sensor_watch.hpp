@@ -7,7 +7,6 @@
 #include <livetape/analytics/event_time.hpp>
 #include <livetape/analytics/json_object.hpp>
 #include <livetape/analytics/pipeline.hpp>
-#include <livetape/analytics/seasonal_baseline.hpp>
 #include <livetape/channel/channel.hpp>
 
 #include <algorithm>
@@ -31,18 +30,15 @@ inline void append_said(livetape::json_object& to, opinion const& said) {
         .number("score", said.score);
 }
 
-/// The library's detector, and beside it a baseline for people to see; the detector has its own.
+/// The library's detector, and what it expected, for people to see.
 class sensor_detector {
 public:
     opinion add(livetape::event_time time, double value) noexcept {
-        double const expected = baseline_.expected(time);
-        double const deviation = baseline_.deviation(time);
-        baseline_.add(time, value);
-        return {detector_.add(time, value), expected, deviation};
+        auto const expected = detector_.expected(time);
+        return {detector_.add(time, value), expected.value, expected.deviation};
     }
 
 private:
-    livetape::seasonal_baseline baseline_;
     livetape::anomaly_detector detector_;
 };
 

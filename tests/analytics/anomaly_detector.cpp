@@ -187,26 +187,57 @@ TEST_CASE("analytics/anomaly_ensemble: small joint probabilities hold, independe
     }
 }
 
+TEST_CASE("analytics/anomaly_ensemble: who is believed less has less to say, nobody has it all") {
+    std::array const weights{1.0, 3.0};
+    anomaly_ensemble ensemble{weights};
+    CHECK(ensemble.size() == 2);
+    std::array ordinary{1.0, 1.0};
+    for (int i = 0; i < 999; ++i) ensemble.add(ordinary);
+    auto first = ensemble;
+    auto second = ensemble;
+    // One in a thousand by rank and more by the power law: cut to 10^-4, with half of the other.
+    double const by_first = first.add(std::array{1e9, 1.0});
+    double const by_second = second.add(std::array{1.0, 1e9});
+    CHECK(by_first == doctest::Approx(std::log10(0.25e4)).epsilon(0.01));
+    CHECK(by_second == doctest::Approx(std::log10(0.75e4)).epsilon(0.01));
+    CHECK(ensemble.add(std::array{1e9, 1e9}) == doctest::Approx(anomaly_ensemble::surprise_max));
+}
+
 TEST_CASE("analytics/anomaly_detector: on noise, scores are calibrated and onsets are rare") {
-    for (std::uint32_t seed = 1; seed <= 5; ++seed) {
-        CAPTURE(seed);
-        std::mt19937 random{seed};
-        std::normal_distribution<double> noise{1e6, 1e3};
-        anomaly_detector detector;
-        int high = 0;
-        int onsets = 0;
-        constexpr int count = 20000;
-        for (int i = 0; i < count; ++i) {
-            auto const result = detector.add(i * 1min, noise(random));
-            REQUIRE((result.onset == 0 || result.onset == result.score));
-            if (i < 1000) continue;
-            high += result.score >= 0.99;
-            onsets += result.onset >= 0.997;
+    for (std::uint32_t seed = 1; seed <= 4; ++seed)
+        for (int shape = 0; shape < 4; ++shape) {
+            CAPTURE(seed);
+            CAPTURE(shape);
+            std::mt19937 random{seed};
+            std::normal_distribution<double> normal;
+            anomaly_detector detector;
+            std::array const limits{0.9, 0.99, 0.997};
+            std::array<int, 3> above{};
+            int onsets = 0;
+            constexpr int count = 20000;
+            double walk = 0;
+            for (int i = 0; i < count + 1000; ++i) {
+                double const x = normal(random);
+                walk = 0.95 * walk + x;
+                double const value = shape == 0   ? 1e6 + 1e3 * x      // noise
+                                     : shape == 1 ? std::exp(x)        // skewed, heavy tails
+                                     : shape == 2 ? walk               // correlated
+                                                  : std::floor(3 + x); // few values, many ties
+                auto const result = detector.add(i * 1min, value);
+                REQUIRE((result.score >= 0 && result.score <= 1));
+                REQUIRE((result.onset == 0 || result.onset == result.score));
+                if (i < 1000) continue;
+                for (std::size_t k = 0; k < limits.size(); ++k)
+                    above[k] += result.score >= limits[k];
+                onsets += result.onset >= 0.997;
+            }
+            for (std::size_t k = 0; k < limits.size(); ++k) {
+                CAPTURE(limits[k]);
+                CHECK(above[k] > 0.4 * (1 - limits[k]) * count);
+                CHECK(above[k] < 1.6 * (1 - limits[k]) * count);
+            }
+            CHECK(onsets < 40); // one in 500 values
         }
-        CHECK(high > 0.005 * count);
-        CHECK(high < 0.02 * count);
-        CHECK(onsets < 40); // one in 500 values
-    }
 }
 
 TEST_CASE("analytics/anomaly_detector: recall of five kinds of trouble, precision of onsets") {
@@ -306,6 +337,26 @@ TEST_CASE("analytics/anomaly_detector: no look-ahead, a prefix scores as the beg
             for (std::size_t i = 0; i < size; ++i) check_same(scores[i], whole[i]);
         }
     }
+}
+
+TEST_CASE("analytics/anomaly_detector: tells what it expects, by the hour") {
+    anomaly_detector detector;
+    CHECK(std::isnan(detector.expected(0s).value));
+    CHECK(std::isnan(detector.expected(0s).deviation));
+    for (auto const& each : two_weeks(3)) detector.add(each.time, each.value);
+    for (int hour = 0; hour < 24; ++hour) {
+        CAPTURE(hour);
+        auto const time = std::chrono::hours{24 * 14 + hour};
+        double const of_day = (hour + 0.5) / 24;
+        auto const expected = detector.expected(time);
+        CHECK(std::fabs(expected.value - (100 + 40 * std::sin(2 * 3.14159265 * of_day))) < 3);
+        CHECK(expected.deviation > 1);
+        CHECK(expected.deviation < 6); // noise, and the slope within the hour
+        CHECK(detector.expected(time - 24h * 100).value == expected.value); // any time will do
+    }
+    double const before = detector.expected(0s).value;
+    detector.add(0s, not_a_number);
+    CHECK(detector.expected(0s).value == before);
 }
 
 TEST_CASE("analytics/anomaly_detector: a copy goes on as the original does") {

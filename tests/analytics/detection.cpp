@@ -6,6 +6,7 @@
 #include <livetape/analytics/model_score.hpp>
 #include <livetape/analytics/robust_z_score.hpp>
 #include <livetape/analytics/seasonal_baseline.hpp>
+#include <livetape/analytics/slope_change.hpp>
 #include <livetape/analytics/threshold_alarm.hpp>
 
 #include <doctest/doctest.h>
@@ -231,6 +232,50 @@ TEST_CASE("analytics/level_shift: is the difference of two means, and does not d
         }
         CHECK(shift.value() == 0); // nothing is left of the large values
         CHECK(shift.add(not_a_number) == 0);
+    }
+}
+
+TEST_CASE("analytics/seasonal_baseline: the deviation is the mean distance, once there are two") {
+    seasonal_baseline baseline{{.slots = 1, .smoothing = 0.1}};
+    CHECK(std::isnan(baseline.expected(0s)));
+    baseline.add(0s, 10);
+    CHECK(baseline.expected(0s) == 10);
+    baseline.add(0s, 14);
+    CHECK(std::isnan(baseline.deviation(0s)));
+    baseline.add(0s, 6); // the mean is 12
+    CHECK(baseline.deviation(0s) == doctest::Approx((4 + 6) / 2.));
+    std::mt19937 random{8};
+    std::normal_distribution<double> noise{50, 3};
+    for (int i = 0; i < 1000; ++i) baseline.add(0s, noise(random));
+    // That of a normal distribution is 0.8 standard deviations; 19 values or so are remembered.
+    CHECK(baseline.deviation(0s) > 1.2);
+    CHECK(baseline.deviation(0s) < 4);
+}
+
+TEST_CASE("analytics/slope_change: is the second difference of means, and does not drift") {
+    std::mt19937 random{12};
+    std::uniform_real_distribution<double> uniform{-1e9, 1e9};
+    for (std::size_t const width : {1U, 2U, 7U, 50U}) {
+        CAPTURE(width);
+        slope_change bend{width};
+        std::deque<double> kept;
+        for (int i = 0; i < 5000; ++i) {
+            double const value = i < 2500 ? uniform(random) : 3.0 * i; // a straight line
+            bend.add(value);
+            kept.push_back(value);
+            if (kept.size() > 3 * width) kept.pop_front();
+            REQUIRE(bend.is_ready() == (kept.size() == 3 * width));
+            if (!bend.is_ready()) continue;
+            double expected = 0;
+            for (std::size_t k = 0; k < width; ++k)
+                expected += kept[k] - 2 * kept[k + width] + kept[k + 2 * width];
+            expected /= static_cast<double>(width);
+            REQUIRE(bend.value() == doctest::Approx(expected).epsilon(1e-9).scale(1e9));
+        }
+        CHECK(bend.value() == doctest::Approx(0).scale(15000)); // nothing is left of what was large
+        double const before = bend.value();
+        CHECK(bend.add(not_a_number) == before);
+        CHECK(bend.add(infinity) == before);
     }
 }
 

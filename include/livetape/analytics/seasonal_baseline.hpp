@@ -18,8 +18,9 @@ namespace livetape {
 ///
 /// which is the seasonal part of exponential smoothing (Winters, "Forecasting sales by
 /// exponentially weighted moving averages", Management Science 6, 1960) without trend, its start
-/// the plain mean. The deviation is smoothed the same way, for those who want to scale by it. After
-/// a lasting change of level by d a slot is wrong by d (1 - α)^n after n more of its values.
+/// the plain mean. The mean absolute residual is smoothed the same way, for those who want to scale
+/// by it. After a lasting change of level by d a slot is wrong by d (1 - α)^n after n more of its
+/// values. A single slot makes it a baseline of the recent past.
 ///
 /// The period begins at the epoch of the times; with Unix times a day begins at midnight UTC and a
 /// week on Thursday, which matters to nobody who does not name the slots. NaN, infinities and
@@ -59,9 +60,11 @@ public:
             return 0;
         }
         double const residual = value - at.mean;
-        double const weight = std::fmax(1 / static_cast<double>(at.count), options_.smoothing);
-        at.mean += weight * residual;
-        at.deviation += weight * (std::fabs(residual) - at.deviation);
+        auto const count = static_cast<double>(at.count);
+        at.mean += std::fmax(1 / count, options_.smoothing) * residual;
+        // The first value had no residual.
+        at.deviation +=
+            std::fmax(1 / (count - 1), options_.smoothing) * (std::fabs(residual) - at.deviation);
         return residual;
     }
 
@@ -71,10 +74,11 @@ public:
         return at.count > 0 ? at.mean : detail::undefined;
     }
 
-    /// The usual distance from the usual value at a time: the smoothed mean absolute residual.
+    /// The usual distance from the usual value at a time: the smoothed mean absolute residual; NaN
+    /// in a slot that had no two of them yet.
     [[nodiscard]] double deviation(event_time time) const noexcept {
         slot const& at = slots_[index_of(time)];
-        return at.count > 1 ? at.deviation : detail::undefined;
+        return at.count > 2 ? at.deviation : detail::undefined;
     }
 
 private:
