@@ -226,6 +226,8 @@ TEST_CASE("net/server: closes after HTTP/1.0 unless it is asked to keep the conn
     for (int i = 0; i < 2; ++i) {
         kept.send("GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
         CHECK(contains(kept.read_response(), "Connection: keep-alive\r\n"));
+        kept.send("GET /missing HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+        CHECK(contains(kept.read_response(), "Connection: keep-alive\r\n"));
     }
 }
 

@@ -184,3 +184,30 @@ TEST_CASE("transport/history: refusals have a status, a reason and a counter") {
         CHECK(w.source.channel_count() == 1);
     }
 }
+
+TEST_CASE("transport/history: HEAD gets the head that GET would get [RFC 9110 9.3.2]") {
+    world w;
+    fill(w, "c", 3);
+    auto const got = ask(w, "channel=c");
+    CHECK_FALSE(got.body.empty());
+    auto const asked =
+        connect<history_transport::session>(w, request("HEAD", "/history?channel=c"));
+    std::string_view received = asked->received;
+    auto const head = take_head(received);
+    CHECK(received.empty());
+    CHECK(head.status == 200);
+    CHECK(head.fields == got.fields);
+    CHECK(asked->on.end() == session_end::handback);
+}
+
+TEST_CASE("transport/history: an HTTP/1.0 client is told whether its connection stays [RFC 9112 "
+          "9.3]") {
+    world w;
+    fill(w, "c", 1);
+    auto const kept = connect<history_transport::session>(
+        w, request("GET", "/history?channel=c", {{"Connection", "keep-alive"}}, 0));
+    CHECK(only_response(kept->received).field("Connection") == "keep-alive");
+    auto const once =
+        connect<history_transport::session>(w, request("GET", "/history?channel=c", {}, 0));
+    CHECK(only_response(once->received).field("Connection") == "close");
+}

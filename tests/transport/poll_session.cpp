@@ -411,6 +411,55 @@ TEST_CASE("transport/poll_session: a client that does not take its answer is cut
     CHECK(w.count(error::stalled) == 1);
 }
 
+TEST_CASE("transport/poll_session: HEAD gets the head that GET would get [RFC 9110 9.3.2]") {
+    world w;
+    fill(w, "ticks", 3);
+    auto const tag = poll(w, "channel=ticks").field("ETag");
+    for (auto const& fields : {std::initializer_list<http::header_field>{},
+                               std::initializer_list<http::header_field>{{"If-None-Match", tag}}}) {
+        auto const got = poll(w, "channel=ticks", fields);
+        auto const asked = connect<poll_session>(w, request("HEAD", "/poll?channel=ticks", fields));
+        std::string_view received = asked->received;
+        auto const head = take_head(received);
+        CHECK(received.empty());
+        CHECK(head.status == got.status);
+        CHECK(head.fields == got.fields);
+        CHECK(asked->on.end() == session_end::handback);
+    }
+    auto const waiting =
+        connect<poll_session>(w, request("HEAD", "/poll?channel=ticks&cursor=now&wait=25"));
+    CHECK(waiting->received.empty());
+    w.publish("ticks", "3");
+    waiting->advance(0s);
+    CHECK(waiting->received.ends_with("\r\n\r\n"));
+}
+
+TEST_CASE("transport/poll_session: an HTTP/1.0 client is told whether its connection stays [RFC "
+          "9112 9.3]") {
+    world w{open_to_publishers()};
+    fill(w, "ticks", 1);
+    auto const connection_of = [](auto const& driver) {
+        return only_response(driver->received).field("Connection");
+    };
+    auto const get = [&](std::initializer_list<http::header_field> fields) {
+        return connect<poll_session>(w, request("GET", "/poll?channel=ticks", fields, 0));
+    };
+    CHECK(connection_of(get({})) == "close");
+    CHECK(connection_of(get({{"Connection", "keep-alive"}})) == "keep-alive");
+    CHECK(connection_of(open_poll(w, "channel=ticks")).empty());
+    auto const stopped =
+        connect<poll_session>(w, request("GET", "/poll?channel=ticks&cursor=now&wait=25",
+                                         {{"Connection", "keep-alive"}}, 0));
+    stopped->shut_down();
+    CHECK(connection_of(stopped) == "close");
+
+    auto const published = connect<publish_session>(
+        w, request("POST", "/publish?channel=ticks",
+                   {{"Connection", "keep-alive"}, {"Content-Length", "1"}}, 0));
+    published->send("1");
+    CHECK(connection_of(published) == "keep-alive");
+}
+
 TEST_CASE("transport/poll_session: refusals have a status, a reason and a counter") {
     struct refused {
         char const* name;
@@ -420,7 +469,7 @@ TEST_CASE("transport/poll_session: refusals have a status, a reason and a counte
     };
     std::vector<refused> const table = {
         {"POST", request("POST", "/poll?channel=ticks"), 405, error::method_not_allowed},
-        {"HEAD", request("HEAD", "/poll?channel=ticks"), 405, error::method_not_allowed},
+        {"HEAD", request("HEAD", "/poll?channel=nowhere"), 404, error::unknown_channel},
         {"origin", request("GET", "/poll?channel=ticks", {{"Origin", "null"}}), 403,
          error::origin_refused},
         {"connect", request("GET", "/poll?channel=ticks", {{"Refuse", "me"}}), 403,
@@ -460,7 +509,7 @@ TEST_CASE("transport/poll_session: refusals have a status, a reason and a counte
             CHECK(r.status == v.status);
             CHECK(r.code() == (v.head.method() == "HEAD" ? "" : describe(v.what).name));
             if (v.head.method() == "HEAD") CHECK(received.empty());
-            if (v.status == 405) CHECK(r.field("Allow") == "GET, OPTIONS");
+            if (v.status == 405) CHECK(r.field("Allow") == "GET, HEAD, OPTIONS");
             CHECK(r.field("Connection") == "close");
             CHECK(driver->on.end() == session_end::close);
         }
@@ -719,9 +768,9 @@ TEST_CASE(
                    {{"Origin", "https://app.example"}, {"Access-Control-Request-Method", "GET"}}));
     auto const preflight = only_response(asked->received);
     CHECK(preflight.status == 204);
-    CHECK(preflight.field("Allow") == "GET, OPTIONS");
+    CHECK(preflight.field("Allow") == "GET, HEAD, OPTIONS");
     CHECK(preflight.field("Access-Control-Allow-Origin") == "https://app.example");
-    CHECK(preflight.field("Access-Control-Allow-Methods") == "GET");
+    CHECK(preflight.field("Access-Control-Allow-Methods") == "GET, HEAD");
     CHECK(preflight.field("Access-Control-Allow-Headers") == "Authorization, If-None-Match");
     auto const refused = connect<poll_session>(
         w, request("OPTIONS", "/poll?channel=chat", {{"Origin", "https://evil.example"}}));

@@ -431,8 +431,26 @@ TEST_CASE(
     auto const preflight = only_response(asked->received);
     CHECK(preflight.status == 204);
     CHECK(preflight.field("Access-Control-Allow-Origin") == "https://app.example");
-    CHECK(preflight.field("Access-Control-Allow-Methods") == "GET");
+    CHECK(preflight.field("Access-Control-Allow-Methods") == "GET, HEAD");
     CHECK(preflight.field("Access-Control-Allow-Headers") == "Authorization, Last-Event-ID");
+}
+
+TEST_CASE("transport/sse_session: HEAD gets the head of the stream, which ends [RFC 9110 9.3.2]") {
+    world w;
+    w.publish("ticks", "1");
+    auto const target = "/sse?channel=ticks&cursor=oldest";
+    auto const got = read_sse(connect<sse_session>(w, request("GET", target))->received);
+    for (auto const size : write_sizes) {
+        auto const asked = connect<sse_session>(w, request("HEAD", target), size);
+        w.publish("ticks", "2");
+        CHECK(asked->received.ends_with("\r\n\r\n"));
+        auto const inbox = read_sse(asked->received);
+        CHECK(inbox.head.status == 200);
+        CHECK(inbox.head.fields == got.head.fields);
+        CHECK(asked->is_over);
+        CHECK_FALSE(asked->is_aborted);
+        CHECK(asked->on.cursors().count() == 0);
+    }
 }
 
 TEST_CASE("transport/sse_session: refusals have a status, a reason and a counter") {
@@ -444,7 +462,7 @@ TEST_CASE("transport/sse_session: refusals have a status, a reason and a counter
     };
     std::vector<refused> const table = {
         {"POST", request("POST", "/sse?channel=ticks"), 405, error::method_not_allowed},
-        {"HEAD", request("HEAD", "/sse?channel=ticks"), 405, error::method_not_allowed},
+        {"HEAD", request("HEAD", "/sse?channel=nowhere"), 404, error::unknown_channel},
         {"origin", request("GET", "/sse?channel=ticks", {{"Origin", "https://evil.example"}}), 403,
          error::origin_refused},
         {"connect", request("GET", "/sse?channel=ticks", {{"Refuse", "me"}}), 403,
@@ -490,7 +508,7 @@ TEST_CASE("transport/sse_session: refusals have a status, a reason and a counter
             CHECK(inbox.head.status == v.status);
             CHECK(inbox.head.code() == (v.head.method() == "HEAD" ? "" : describe(v.what).name));
             CHECK(inbox.head.field("Connection") == "close");
-            if (v.status == 405) CHECK(inbox.head.field("Allow") == "GET, OPTIONS");
+            if (v.status == 405) CHECK(inbox.head.field("Allow") == "GET, HEAD, OPTIONS");
             CHECK(stream->is_over);
             CHECK_FALSE(stream->is_aborted);
         }

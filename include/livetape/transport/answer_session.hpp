@@ -27,8 +27,8 @@ struct question {
     time_point now;
 };
 
-/// A JSON answer to a GET: the body, and the entity tag (without quotation marks) that says when it
-/// is the same; empty if it has none.
+/// A JSON answer to a GET or HEAD: the body, and the entity tag (without quotation marks) that says
+/// when it is the same; empty if it has none.
 struct json_answer {
     std::string body;
     std::string tag;
@@ -50,9 +50,9 @@ concept json_resource = requires(question const& asked, json_answer& answer) {
     return {};
 }
 
-/// Answers one GET at once and whole: everything but the body is the same for all such resources,
-/// permission, other origins and `If-None-Match` included.
-/// Thread safety: shared objects unsafe; the shard's thread owns it.
+/// Answers one GET or HEAD at once and whole: everything but the body is the same for all such
+/// resources, permission, other origins and `If-None-Match` included. Thread safety: shared objects
+/// unsafe; the shard's thread owns it.
 template <json_resource Resource>
 class answer_session : public response_session {
 public:
@@ -72,10 +72,10 @@ private:
     static response respond(session_context const& context, http::request_head const& head) {
         auto& endpoint = context.endpoint;
         if (head.method() == "OPTIONS")
-            return {endpoint.answer_preflight(head, "GET", "Authorization, If-None-Match")};
-        if (head.method() != "GET")
-            return {
-                endpoint.refuse(error::method_not_allowed, {}, head, "Allow: GET, OPTIONS\r\n")};
+            return {endpoint.answer_preflight(head, "GET, HEAD", "Authorization, If-None-Match")};
+        if (head.method() != "GET" && head.method() != "HEAD")
+            return {endpoint.refuse(error::method_not_allowed, {}, head,
+                                    "Allow: GET, HEAD, OPTIONS\r\n")};
         json_answer answer;
         if (auto const why = ask(context, head, answer))
             return {endpoint.refuse(why.what, why.detail, head)};
@@ -108,10 +108,10 @@ private:
         }
         if (!answer.tag.empty()) http::append_field(out, "ETag", tag);
         out += "Cache-Control: no-cache, no-transform\r\n";
-        if (!made.keep_alive) out += "Connection: close\r\n";
+        http::append_connection(out, made.keep_alive, head.minor_version());
         out += endpoint.cross_origin_fields(head);
         http::append_end_of_head(out);
-        if (!is_known) out.append(answer.body).append(1, '\n');
+        if (!is_known && head.method() != "HEAD") out.append(answer.body).append(1, '\n');
         return made;
     }
 };

@@ -27,7 +27,8 @@ namespace livetape {
 /// A long-poll waits until a cursor is behind the end of its log, or the wait is over, answers
 /// `{"cursor":"…","events":[…]}` and is done; a short-poll (`wait=0`) answers at once: without a
 /// cursor with the current state, with one with the changes since. The cursor is the `ETag`; when
-/// nothing changed, `If-None-Match` gets 304. Gaps stand beside the events, under `gaps`.
+/// nothing changed, `If-None-Match` gets 304. Gaps stand beside the events, under `gaps`. HEAD is
+/// answered as GET is, when GET would be, without the body.
 /// Thread safety: shared objects unsafe; the shard's thread owns it.
 class poll_session {
 public:
@@ -115,6 +116,8 @@ private:
     session_end end_ = session_end::none;
     bool is_waiting_ = false;
     bool keep_alive_ = false;
+    bool is_http_1_0_ = false;
+    bool is_head_ = false;     ///< of the answer only the head is wanted
     bool is_shared_ = false;   ///< several channels, or patterns
     bool is_filtered_ = false; ///< only some keys are wanted
 };
@@ -131,16 +134,17 @@ struct poll_transport {
 inline poll_session::poll_session(session_context const& context, http::request_head const& head,
                                   std::string_view)
     : endpoint_{context.endpoint}, wakes_{context.wakes}, cursors_{context.wakes},
-      deadline_{context.now}, keep_alive_{http::keep_alive(head) && !has_body(head)} {
+      deadline_{context.now}, keep_alive_{http::keep_alive(head) && !has_body(head)},
+      is_http_1_0_{head.minor_version() == 0}, is_head_{head.method() == "HEAD"} {
     auto const& options = endpoint_.options();
     subscribe_request request;
     if (head.method() == "OPTIONS") {
-        out_.lane() = endpoint_.answer_preflight(head, "GET", "Authorization, If-None-Match");
+        out_.lane() = endpoint_.answer_preflight(head, "GET, HEAD", "Authorization, If-None-Match");
         keep_alive_ = false;
         finish();
         return;
     }
-    if (head.method() != "GET") {
+    if (head.method() != "GET" && !is_head_) {
         refuse({error::method_not_allowed}, head);
         return;
     }
@@ -224,7 +228,7 @@ inline session_channels& poll_session::channels() {
 }
 
 inline void poll_session::refuse(refusal_reason const& why, http::request_head const& head) {
-    auto const allow = why.what == error::method_not_allowed ? "Allow: GET, OPTIONS\r\n" : "";
+    auto const allow = why.what == error::method_not_allowed ? "Allow: GET, HEAD, OPTIONS\r\n" : "";
     out_.lane() = endpoint_.refuse(why.what, why.detail, head, allow);
     keep_alive_ = false;
     finish();
@@ -257,7 +261,7 @@ inline void poll_session::answer() {
     if (!events_.empty()) body.append(events_, 1);
     body += "]}\n";
     append_head(200, etag, body.size());
-    out_.lane() += body;
+    if (!is_head_) out_.lane() += body;
     finish();
 }
 
@@ -289,7 +293,7 @@ inline void poll_session::append_head(unsigned status, std::string_view etag,
     }
     http::append_field(lane, "ETag", etag);
     lane += "Cache-Control: no-cache, no-transform\r\n";
-    if (!keep_alive_) lane += "Connection: close\r\n";
+    http::append_connection(lane, keep_alive_, is_http_1_0_ ? 0 : 1);
     lane += answer_fields_;
     http::append_end_of_head(lane);
 }

@@ -183,7 +183,7 @@ inline void publish_session::read(std::string_view& input) {
     http::append_status_line(lane, 200);
     lane += "Content-Type: application/json\r\nCache-Control: no-store\r\n";
     http::append_content_length(lane, json.size());
-    if (!keep_alive_) lane += "Connection: close\r\n";
+    http::append_connection(lane, keep_alive_, head_.minor_version());
     lane += endpoint_.cross_origin_fields(head_);
     http::append_end_of_head(lane);
     lane += json;

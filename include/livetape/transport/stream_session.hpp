@@ -67,7 +67,8 @@ struct stream_format_base {
 };
 
 /// Subscriptions over a response without an end: GET, the query of `subscribe_request`, then events
-/// as they come, gap notices, and heartbeats when nothing else was sent for a while.
+/// as they come, gap notices, and heartbeats when nothing else was sent for a while. HEAD gets the
+/// head of such a response, which then ends.
 ///
 /// The response has no length and ends with the connection, so that an event's bytes are the same
 /// for every subscriber.
@@ -112,6 +113,14 @@ private:
     [[nodiscard]] session_channels& channels();
     void report_match(pattern_match const& match);
     void refuse(refusal_reason const& why, http::request_head const& head);
+
+    /// No events are wanted; what there is to say is in the lane.
+    void close() noexcept {
+        channels_.reset();
+        cursors_.clear();
+        end_ = session_end::close;
+    }
+
     void append_gap(std::string& out, std::string_view channel, gap const& missed) {
         format_.append_gap(out, channel, missed);
         endpoint_.errors().count(error::gap);
@@ -144,11 +153,11 @@ stream_session<Format>::stream_session(session_context const& context,
       last_written_{context.now}, format_{path} {
     subscribe_request request;
     if (head.method() == "OPTIONS") {
-        out_.lane() = endpoint_.answer_preflight(head, "GET", "Authorization, Last-Event-ID");
+        out_.lane() = endpoint_.answer_preflight(head, "GET, HEAD", "Authorization, Last-Event-ID");
         end_ = session_end::close;
         return;
     }
-    if (head.method() != "GET") {
+    if (head.method() != "GET" && head.method() != "HEAD") {
         refuse({error::method_not_allowed}, head);
         return;
     }
@@ -183,6 +192,7 @@ void stream_session<Format>::open(session_context const& context, http::request_
         "Cache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\nConnection: close\r\n";
     lane += endpoint_.cross_origin_fields(head);
     http::append_end_of_head(lane);
+    if (head.method() == "HEAD") return close();
     // The cursor after a gap must not arrive without the notice of the gap.
     lane += gaps;
     // A quiet stream must be resumable before its first event. With a snapshot under way the
@@ -252,11 +262,9 @@ void stream_session<Format>::report_match(pattern_match const& match) {
 
 template <stream_format Format>
 void stream_session<Format>::refuse(refusal_reason const& why, http::request_head const& head) {
-    channels_.reset();
-    cursors_.clear();
-    auto const allow = why.what == error::method_not_allowed ? "Allow: GET, OPTIONS\r\n" : "";
+    auto const allow = why.what == error::method_not_allowed ? "Allow: GET, HEAD, OPTIONS\r\n" : "";
     out_.lane() = endpoint_.refuse(why.what, why.detail, head, allow);
-    end_ = session_end::close;
+    close();
 }
 
 /// The cursor of everything that was handed out.

@@ -89,6 +89,14 @@ inline void append_content_length(std::string& out, std::uint64_t bytes) {
     out.append("\r\n");
 }
 
+/// Appends what the head must say about the connection (RFC 9112 §9.3): `close` if it ends, and
+/// `keep-alive` to a client of HTTP/1.0 that asked for it. With HTTP/1.1 it stays open unsaid.
+/// @param minor_version  of the request
+inline void append_connection(std::string& out, bool keep_alive, int minor_version) {
+    if (!keep_alive) out.append("Connection: close\r\n");
+    else if (minor_version == 0) out.append("Connection: keep-alive\r\n");
+}
+
 /// Appends the empty line that ends a head.
 inline void append_end_of_head(std::string& out) { out.append("\r\n"); }
 

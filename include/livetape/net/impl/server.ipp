@@ -282,17 +282,20 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
     std::string page(http::request_head const& head, bool keep_alive) {
         auto const method = head.method();
         auto const path = head.path();
+        std::string fields;
+        if (keep_alive) http::append_connection(fields, keep_alive, head.minor_version());
         auto const handler = pages.find(path);
         auto const* const directory = directory_of(path);
         if (handler == pages.end() && directory == nullptr)
-            return refuse(error::not_found, method, keep_alive);
+            return refuse(error::not_found, method, keep_alive, fields);
         if (method != "GET" && method != "HEAD")
-            return refuse(error::method_not_allowed, method, keep_alive, "Allow: GET, HEAD\r\n");
+            return refuse(error::method_not_allowed, method, keep_alive,
+                          fields.append("Allow: GET, HEAD\r\n"));
         if (handler != pages.end())
             return detail::to_response(handler->second(head), method, keep_alive);
         auto const reply = directory->second.find(path.substr(directory->first.size()), head);
         return reply ? detail::to_response(*reply, method, keep_alive)
-                     : refuse(error::not_found, method, keep_alive);
+                     : refuse(error::not_found, method, keep_alive, fields);
     }
 
     /// The directory with the longest prefix of the path.
