@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <memory>
 #include <string_view>
 #include <system_error>
 
@@ -25,13 +26,30 @@ namespace {
 
 /// Moves the world thirty times a second and publishes the cells in which something moved.
 ///
-/// The loop is a client of the hub like any other: it reads who comes and goes from the companion
-/// channel of `players`, and what they press from `steering`, each from where it was last time.
+/// Who comes and goes is published into the companion channel of `players`, and what they press
+/// into `steering`; the hub calls the loop with both, on this thread.
 class game_loop {
 public:
     game_loop(asio::io_context& io, livetape::hub& hub, std::uint32_t bots)
         : timer_{io}, cells_{hub.open("world")}, players_{hub.open("players", {.presence = true})},
-          arrivals_{hub.open("@presence/players")}, inputs_{hub.open("steering")}, world_{bots} {}
+          world_{bots} {
+        hub.open("steering");
+        arrivals_ = hub.on_publish("@presence/players",
+                                   [this](livetape::channel&, livetape::event_range const& events) {
+                                       for (auto const& event : events) greet(event);
+                                   });
+        inputs_ = hub.on_publish("steering",
+                                 [this](livetape::channel&, livetape::event_range const& events) {
+                                     for (auto const& event : events)
+                                         world_.steer(event.key, event.payload);
+                                 });
+    }
+    game_loop(game_loop const&) = delete;
+    game_loop& operator=(game_loop const&) = delete;
+    ~game_loop() {
+        arrivals_->stop();
+        inputs_->stop();
+    }
 
     void start() {
         timer_.expires_after(std::chrono::milliseconds{33});
@@ -44,18 +62,14 @@ public:
 
 private:
     void tick() {
-        for (auto const& event : arrivals_.read(arrivals_read_)) {
-            if (event.payload.starts_with(R"({"join")")) welcome(event.key);
-            else world_.leave(event.key);
-            arrivals_read_ = event.offset;
-        }
-        for (auto const& event : inputs_.read(inputs_read_)) {
-            world_.steer(event.key, event.payload);
-            inputs_read_ = event.offset;
-        }
         world_.move();
         for (auto const& cell : world_.changed_cells())
             cells_.publish(cell.players, {.key = cell.key, .kind = livetape::payload_kind::binary});
+    }
+
+    void greet(livetape::event_view const& event) {
+        if (event.payload.starts_with(R"({"join")")) welcome(event.key);
+        else world_.leave(event.key);
     }
 
     /// Tells a player, who watches the key of its name, which one it is and where.
@@ -71,11 +85,9 @@ private:
     asio::steady_timer timer_;
     livetape::channel& cells_;
     livetape::channel& players_;
-    livetape::channel& arrivals_;
-    livetape::channel& inputs_;
-    std::uint64_t arrivals_read_ = 0;
-    std::uint64_t inputs_read_ = 0;
     game::world world_;
+    std::shared_ptr<livetape::channel_watch> arrivals_;
+    std::shared_ptr<livetape::channel_watch> inputs_;
 };
 
 } // namespace
