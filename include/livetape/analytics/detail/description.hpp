@@ -187,8 +187,9 @@ struct view_stage {
 
     template <class Spec>
     [[nodiscard]] auto window(Spec spec) && {
-        static_assert(requires(count const& empty) { spec.make(empty); },
-                      "this is no window: say tumbling, hopping, sliding, sessions or running");
+        static_assert(
+            requires(count const& empty) { spec.make(empty); },
+            "this is no window: say tumbling, hopping, sliding, sessions or running");
         return window_stage<View, Spec, Description>{std::move(described), std::move(view), spec};
     }
 

@@ -482,8 +482,8 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
         auto const named = parse_refusal(how.reason, message);
         // A path that is not there is nothing that another channel would mend.
         bool const is_about_channel = !channel.empty() && named != error::none &&
-                                      named != error::not_found &&
-                                      how.http_status >= 400 && how.http_status < 500 &&
+                                      named != error::not_found && how.http_status >= 400 &&
+                                      how.http_status < 500 &&
                                       judge(how, feed_transport::poll) == reconnect_verdict::finish;
         if (how.http_status == 0 && how.was_reached) poll_limit.failed();
         if (!is_about_channel) return lost(std::move(how));
