@@ -49,7 +49,7 @@ inline std::span<layer const> layers() {
         {"net",
          {"transport", "channel", "wire"},
          {"asio"},
-         {{"tls", "openssl"}, {"static_files.", "posix"}}},
+         {{"tls", "openssl"}, {"static_files.", "posix"}, {"accept_queue.", "posix"}}},
         {"client", {"wire"}, {"asio"}, {{"tls", "openssl"}, {"feed_parser.", "simdjson"}}},
         {"analytics", {"channel", "wire"}, {}, {{"json_fields.", "simdjson"}}},
         {"cluster", {"channel", "wire"}, {"asio"}, {}},
@@ -96,7 +96,8 @@ inline std::string_view library_of(std::string_view header) {
     if (header.starts_with("openssl/")) return "openssl";
     if (header == "simdjson.h") return "simdjson";
     if (header == "zlib.h") return "zlib";
-    if (header == "fcntl.h" || header == "unistd.h" || header == "sys/stat.h") return "posix";
+    if (header == "fcntl.h" || header == "poll.h" || header == "sys/stat.h" || header == "unistd.h")
+        return "posix";
     return "?";
 }
 

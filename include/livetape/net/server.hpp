@@ -14,8 +14,6 @@
 #include <utility>
 #include <vector>
 
-#include <poll.h>
-
 #include <asio/basic_socket_acceptor.hpp>
 #include <asio/basic_stream_socket.hpp>
 #include <asio/io_context.hpp>
@@ -24,6 +22,7 @@
 #include <asio/post.hpp>
 
 #include <livetape/channel/hub.hpp>
+#include <livetape/net/accept_queue.hpp>
 #include <livetape/net/connection.hpp>
 #include <livetape/net/opening.hpp>
 #include <livetape/net/reply.hpp>
