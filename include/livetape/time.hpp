@@ -1,6 +1,12 @@
 #pragma once
 
+// Clocks and durations alone, where the standard library keeps them apart: since C++20 all of
+// <chrono>, with calendars, time zones and their text, costs every file 0.3 s more.
+#if __has_include(<bits/chrono.h>)
+#include <bits/chrono.h>
+#else
 #include <chrono>
+#endif
 
 namespace livetape {
 

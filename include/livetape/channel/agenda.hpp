@@ -1,12 +1,12 @@
 #pragma once
 
 #include <livetape/config.hpp>
+#include <livetape/short_lock.hpp>
 #include <livetape/time.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <memory>
-#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -53,7 +53,7 @@ public:
     /// Calls `task(subject, now)` in the first `advance` whose `now` is not before `due`, unless
     /// the subject is gone by then. O(log tasks + drivers).
     void add(time_point due, std::weak_ptr<void> subject, task_function task) {
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         tasks_.push_back({due, std::move(subject), task});
         std::push_heap(tasks_.begin(), tasks_.end(), is_later);
         for (auto* const each : drivers_)
@@ -67,7 +67,7 @@ public:
     time_point advance(time_point now, agenda_driver* by = nullptr) {
         std::vector<entry> due;
         {
-            std::lock_guard const lock{mutex_};
+            short_lock_guard const lock{lock_};
             while (!tasks_.empty() && tasks_.front().due <= now) {
                 std::pop_heap(tasks_.begin(), tasks_.end(), is_later);
                 due.push_back(std::move(tasks_.back()));
@@ -77,7 +77,7 @@ public:
         for (auto& each : due)
             if (auto const subject = each.subject.lock()) each.task(subject.get(), now);
 
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         auto const next = next_due_locked();
         if (by != nullptr) by->told_ = next;
         return next;
@@ -85,14 +85,14 @@ public:
 
     /// When `advance` has something to do; `never` if nothing is pending.
     [[nodiscard]] time_point next_due() const {
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         return next_due_locked();
     }
 
     /// From now on the driver is told when it must call earlier. It is told at once if something is
     /// pending. It must be removed before it is destroyed.
     void add_driver(agenda_driver& driver) {
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         drivers_.push_back(&driver);
         driver.told_ = next_due_locked();
         if (driver.told_ != never) driver.hasten_(driver.context_, driver.told_);
@@ -100,7 +100,7 @@ public:
 
     /// After this returns, the driver is not told any more.
     void remove_driver(agenda_driver& driver) noexcept {
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         std::erase(drivers_, &driver);
     }
 
@@ -117,7 +117,7 @@ private:
         return tasks_.empty() ? never : tasks_.front().due;
     }
 
-    mutable std::mutex mutex_;
+    mutable short_lock lock_;
     std::vector<entry> tasks_; // a heap, the earliest in front
     std::vector<agenda_driver*> drivers_;
 };

@@ -10,7 +10,6 @@
 #include <livetape/time.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <chrono>
+#include <livetape/time.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>

@@ -3,8 +3,8 @@
 #include <livetape/channel/conflating_queue.hpp>
 #include <livetape/channel/delivery.hpp>
 #include <livetape/channel/key_set.hpp>
+#include <livetape/time.hpp>
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
 

@@ -7,7 +7,6 @@
 #include <livetape/time.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>

@@ -8,7 +8,6 @@
 #include <livetape/time.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <mutex>

@@ -3,7 +3,6 @@
 #include <livetape/intrusive_list.hpp>
 #include <livetape/time.hpp>
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <chrono>
+#include <livetape/time.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <string>

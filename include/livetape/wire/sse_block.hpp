@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -9,6 +8,7 @@
 
 #include <livetape/config.hpp>
 #include <livetape/json_text.hpp>
+#include <livetape/time.hpp>
 #include <livetape/wire/line_end.hpp>
 
 namespace livetape::sse {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <charconv>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include <livetape/error.hpp>
+#include <livetape/time.hpp>
 #include <livetape/wire/line_end.hpp>
 #include <livetape/wire/parse_status.hpp>
 
