@@ -227,7 +227,8 @@ private:
         std::size_t channel = 0;
         position at;
         bool is_recovered = false;
-        std::optional<gap> missed;
+        std::optional<gap> missed{};
+        bool is_gone = false; ///< there is no such channel any more
     };
 
     struct planned_item {
@@ -270,7 +271,7 @@ private:
     void settle(std::size_t written);
     void conclude();
     void disconnect();
-    bool send(std::string_view json);
+    bool send(std::string_view json, bool is_whole = false);
     void give(command const& from, std::string_view name, std::string const& fields);
     void obey(command const& from);
     void obey_plainly(command const& from);

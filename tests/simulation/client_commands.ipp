@@ -101,7 +101,10 @@ inline bool client::publish(std::size_t channel, std::string_view key, std::stri
 inline void client::give(command const& from, std::string_view name, std::string const& fields) {
     if (!is_plain()) {
         auto json = "{\"" + std::string{name} + "\":\"" + name_in(from);
-        if (!send(json + '"' + from.with_id() + fields + '}')) return;
+        // Whether it may be asked for is known now, and not after other writes.
+        bool const is_whole =
+            from.what == command::kind::change || (from.pattern.empty() && find(from.channel));
+        if (!send(json + '"' + from.with_id() + fields + '}', is_whole)) return;
     }
     if (waits_for_events(from) && is_in_flight_ && has_planned_events_) {
         ++covered_.deferred;
@@ -114,11 +117,11 @@ inline void client::give(command const& from, std::string_view name, std::string
 
 /// Feeds a message, sometimes in two pieces, as a network may cut it; false if the session ended
 /// meanwhile. The caller pumps.
-inline bool client::send(std::string_view json) {
+inline bool client::send(std::string_view json, bool is_whole) {
     last_sent_ = virtual_now;
     auto frame = client_frame(json);
     std::size_t first = 0;
-    if (world_.random->one_in(4)) {
+    if (!is_whole && world_.random->one_in(4)) {
         first = world_.random->below(frame.size());
         session_->feed({frame.data(), first});
         pump();

@@ -163,7 +163,7 @@ client::begin(std::size_t channel, start_position const& start, delivery_options
 /// @param details  what the acknowledgement says besides: an id, or the pattern
 inline void client::announce(beginning const& begun, std::string const& details) {
     std::string const name{server::names[begun.channel]};
-    if (is_websocket())
+    if (is_websocket() && !begun.is_gone)
         replies_.push_back({"{\"subscribed\":\"" + name + '"' + details + ",\"cursor\":\"" +
                                 position_text(begun.at.epoch, begun.at.offset) +
                                 "\",\"recovered\":" + (begun.is_recovered ? "true}" : "false}"),

@@ -61,15 +61,21 @@ inline void client::open_pattern(command const& from) {
         else return fail("a place that was seen is ahead");
         subscriptions_.back().is_by_pattern = true;
     }
+    // Of a channel that is not there any more, what was not seen is lost.
+    for (std::size_t i = world_.on->open_count(); i < server::channel_count; ++i)
+        if (from.cursor == request::from::seen && from.seen[i] &&
+            covers(from.pattern, server::names[i]))
+            all.push_back({i, {}, false, gap{1, 0, gap_reason::epoch}, true});
     patterns_.push_back({from.pattern, delivery});
     if (is_websocket()) {
         std::string cursor;
         bool is_recovered =
             from.cursor == request::from::oldest || from.cursor == request::from::seen;
         for (auto const& each : all) {
+            is_recovered = is_recovered && !each.missed;
+            if (each.is_gone) continue;
             cursor.append(cursor.empty() ? "" : "!").append(server::names[each.channel]) += '~';
             cursor += position_text(each.at.epoch, each.at.offset);
-            is_recovered = is_recovered && !each.missed;
         }
         replies_.push_back({"{\"subscribed\":\"" + from.pattern + '"' + from.with_id() +
                             ",\"cursor\":\"" + (cursor.empty() ? "oldest" : cursor) +
@@ -113,7 +119,7 @@ inline void client::take_over(command const& from, subscribed& covered) {
         fail("what is taken over is at a wrong place, " + std::to_string(at.offset) + '\n' +
              describe_subscriptions());
     covered.is_by_pattern = false;
-    announce({covered.channel, at, false, {}}, from.with_id());
+    announce({covered.channel, at}, from.with_id());
 }
 
 /// Channels that were created and that the server has noticed are subscribed to, from their
