@@ -14,6 +14,9 @@ inline void client::subscribe(std::size_t channel, bool has_snapshot, request::f
             delivery.interval.reset();
         if (!may_change(*known, delivery)) return;
     }
+    // It may be by a pattern when it is obeyed, and nobody knows now what may then be changed.
+    bool const is_there = find(channel) != nullptr && deferred_.empty();
+    if (is_covered(server::names[channel]) && !is_there) delivery = {};
     auto start = start_of(channel, has_snapshot, cursor);
     std::string text;
     if (cursor == request::from::now) text = "now";
