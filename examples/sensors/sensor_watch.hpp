@@ -45,9 +45,9 @@ private:
 /// Scores what sensors say and asks for maintenance when something is odd. Nothing is known of a
 /// sensor beforehand, neither unit nor range nor rhythm.
 ///
-/// An alert fires at the onset of what is odd, and is critical if that is ten times as rare as it
-/// must be; it is resolved when a while of readings has been unremarkable.
-/// @param alert_at  score at which an alert fires, in (0.99, 1)
+/// An alert fires at the onset of what is odd, and is critical if that is twice as rare as it must
+/// be; it is resolved when a while of readings has been unremarkable.
+/// @param alert_at  score at which an alert fires, in (0.99, 0.9998]: scores end at 0.9999
 inline auto watch_sensors(livetape::alert_board& alerts, livetape::channel& scored,
                           livetape::channel& problems, double alert_at) {
     auto const text = [](std::string_view sensor, livetape::detection<opinion> const& odd) {
@@ -67,7 +67,7 @@ inline auto watch_sensors(livetape::alert_board& alerts, livetape::channel& scor
                 .fire_at = alert_at,
                 .resolve_at = 0.99,
                 .calm_events = 24,
-                .critical_at = 1 - (1 - alert_at) / 10},
+                .critical_at = 1 - (1 - alert_at) / 2},
                text)
         .to(scored)
         .report(problems);

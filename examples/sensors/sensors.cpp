@@ -4,7 +4,7 @@
 //
 //   sensors                                                          this machine's own telemetry
 //   sensors --replay machine_temperature_system_failure.csv          a recording, 100 readings/s
-//   sensors --replay nyc_taxi.csv --rate 1000 --alert-at 0.9999      any `timestamp,value` file
+//   sensors --replay nyc_taxi.csv --rate 1000 --alert-at 0.9998      any `timestamp,value` file
 
 #include "../support/every.hpp"
 #include "../support/page_host.hpp"
@@ -37,7 +37,7 @@ struct choices {
             ->check(CLI::Range(0.1, 1e5))
             ->capture_default_str();
         into.add_option("--alert-at", alert_at, "Anomaly score that alerts; 1 - it is how rare")
-            ->check(CLI::Range(0.991, 0.999999))
+            ->check(CLI::Range(0.991, 0.9998))
             ->capture_default_str();
     }
     // The options refer to its parts.

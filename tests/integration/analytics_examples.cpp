@@ -245,6 +245,7 @@ TEST_CASE("examples/sensor_watch: an odd reading asks for maintenance until all 
     auto const before = payloads_of(*hub.find("alerts")).size();
     see(500);
     CHECK(alerts.is_firing("pump"));
+    CHECK(holds(payloads_of(*hub.find("alerts")), R"("id":"pump","severity":"critical")"));
     for (int i = 0; i < 400; ++i) see(50 + std::sin(i * 0.7) + std::sin(i * 1.3));
     CHECK_FALSE(alerts.is_firing("pump"));
     CHECK(payloads_of(*hub.find("alerts")).size() >= before + 2);

@@ -19,7 +19,7 @@ namespace livetape {
 
 /// What an anomaly detector says of one event.
 struct anomaly_score {
-    double score = 0; ///< 0 to 1; 1 - p, p being how often something as odd is seen
+    double score = 0; ///< 0 to 0.9999; 1 - p, p being how often something as odd is seen
     double onset = 0; ///< the score if it is news, 0 if it is part of what was just reported
 };
 
