@@ -131,12 +131,12 @@ TEST_CASE(
         list.add(made.back());
     }
     auto const yes = [] { return true; };
-    for (std::size_t i : {0, 2, 3, 4, 5, 7, 8}) CHECK(list.drop_if(*made[i], yes));
+    for (std::size_t i : {0u, 2u, 3u, 4u, 5u, 7u, 8u}) CHECK(list.drop_if(*made[i], yes));
     CHECK_FALSE(list.drop_if(*made[3], yes));
     CHECK_FALSE(list.drop_if(*made[9], [] { return false; }));
     CHECK(list.count() == 3);
     CHECK(list.find("c3") == nullptr);
-    for (std::size_t i : {1, 6, 9}) CHECK(list.find("c" + std::to_string(i)) == made[i]);
+    for (std::size_t i : {1u, 6u, 9u}) CHECK(list.find("c" + std::to_string(i)) == made[i]);
     list.add(made[0]);
     CHECK(list.end() == 11);
 

@@ -349,3 +349,24 @@ TEST_CASE("client/feed_tracker: a pattern over streams and polls covers what the
     CHECK(t.on.remove("s.>"));
     CHECK(t.on.cursor() == "e7-3");
 }
+
+TEST_CASE("client/feed_pattern: covers what the server's patterns do") {
+    struct row {
+        std::string_view pattern;
+        std::string_view name;
+        bool is_covered;
+    };
+    for (auto const& v :
+         {row{"a.*", "a.b", true}, row{"a.*", "a", false}, row{"a.*", "a.b.c", false},
+          row{"a.>", "a.b", true}, row{"a.>", "a.b.c", true}, row{"a.>", "a", false},
+          row{">", "a", true}, row{">", "a.b", true}, row{"*", "a", true}, row{"*", "a.b", false},
+          row{"*.b", "a.b", true}, row{"*.b", "a.c", false}, row{">", "@presence/a", false},
+          row{"*", "@presence/a", false}, row{"@presence/a.*", "@presence/a.b", true},
+          row{"a.*.c", "a.b.c", true}, row{"a.*.c", "a.b.d", false}, row{"ab.*", "a.b", false}}) {
+        CAPTURE(v.pattern);
+        CAPTURE(v.name);
+        CHECK(detail::covers(v.pattern, v.name) == v.is_covered);
+    }
+    CHECK(detail::is_pattern("a.*"));
+    CHECK_FALSE(detail::is_pattern("a.b"));
+}

@@ -317,6 +317,31 @@ TEST_CASE("client/subscription_client: draws as often as it gives credit") {
     CHECK(f.next(feed) == "a3=3");
 }
 
+TEST_CASE("client/subscription_client: is told that the host has closed a channel") {
+    for (auto const transport : {by_websocket, by_sse}) {
+        CAPTURE(static_cast<int>(transport));
+        fixture f;
+        for (auto const* name : {"a", "b"}) f.all->publish(name, "1");
+        subscription_client feed{f.io.get_executor(), f.address(), quick({transport})};
+        feed.subscribe("a", {.cursor = "oldest"});
+        CHECK(f.next(feed) == "a1=1");
+        feed.subscribe("b", {.cursor = "oldest"});
+        CHECK(f.next(feed) == "b1=1");
+        f.until([&] {
+            return f.all->find("a")->subscriber_count() == 1 &&
+                   f.all->find("b")->subscriber_count() == 1;
+        });
+        f.all->publish("a", "2");
+        f.all->close("a");
+        CHECK(f.next(feed) == "a2=2");
+        CHECK(f.next(feed) == "a?unknown_channel");
+        f.all->publish("b", "2");
+        CHECK(f.next(feed) == "b2=2");
+        f.all->close("b");
+        CHECK(f.end_of(feed) == error::unknown_channel);
+    }
+}
+
 TEST_CASE("client/subscription_client: follows a pattern, whatever comes, goes and is cut") {
     for (auto const& transports : each_alone) {
         CAPTURE(static_cast<int>(transports[0]));

@@ -193,6 +193,7 @@ private:
     void flush() {
         bool const is_whole = !write() || planned_.size() == written_;
         if (!is_whole || on.end() != session_end::none) pump();
+        else if (on.cursors().is_due()) on.cursors().make_ready(); // as a connection does
     }
 
     [[nodiscard]] bool cannot_write() const {

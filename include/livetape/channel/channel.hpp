@@ -287,6 +287,20 @@ public:
     /// Takes all keys out.
     void unwatch(key_set& watched) noexcept;
 
+    /// Ends the channel: nothing is published into it any more, and its subscribers are told once
+    /// they have what there is. `hub::close` calls it.
+    void close() {
+        short_lock_guard const lock{lock_};
+        append_collected();
+        is_closed_.store(true, std::memory_order_release);
+        for (auto* const listener : listeners_) listener->raise();
+    }
+
+    /// Whether it has been ended. Lock-free.
+    [[nodiscard]] bool is_closed() const noexcept {
+        return is_closed_.load(std::memory_order_acquire);
+    }
+
     /// Subscriptions on all threads, those of polls that wait included. Lock-free.
     [[nodiscard]] std::size_t subscriber_count() const noexcept {
         return subscribers_.load(std::memory_order_relaxed);
@@ -397,6 +411,7 @@ private:
     segment_ref snapshot_cache_; // shared by all who come before the next publish drops it
     std::atomic<std::uint64_t> last_offset_{0};
     std::atomic<std::uint32_t> subscribers_{0};
+    std::atomic<bool> is_closed_{false};
     std::shared_ptr<presence> members_;
     std::unique_ptr<timed_matters> timed_; // null while nothing of it is there
 };

@@ -68,6 +68,18 @@ public:
         return open_or_create(name, is_kept, [&] { return settings_of(options); });
     }
 
+    /// Ends a channel and forgets its name; false if there is none of that name.
+    bool close(std::string_view name) {
+        auto const ended = list_->find(name);
+        if (!ended) return false;
+        bool const is_referenced = !list_->look(*ended).may_be_dropped;
+        if (!list_->drop_if(*ended, [] { return true; })) return false;
+        ended->close();
+        short_lock_guard const lock{lock_};
+        if (is_referenced) closed_.push_back(ended);
+        return true;
+    }
+
 private:
     // Channels looked at in one turn: well below a millisecond.
     static constexpr std::size_t channels_per_turn = 1000;
@@ -199,6 +211,7 @@ private:
     std::shared_ptr<channel_list> list_ = std::make_shared<channel_list>();
     short_lock lock_; // held while a channel is made, so that a name has one, and for what follows
     std::vector<candidate> candidates_;
+    std::vector<std::shared_ptr<channel>> closed_; // to which the host has references
     std::size_t next_look_ = 0; // the first candidate that this round has not looked at
     clock::duration look_interval_{0};
     clock::duration shortest_ = clock::duration::max(); // interval that this round has found

@@ -66,6 +66,13 @@ public:
         return channels()->find(name);
     }
 
+    /// Ends a channel: its subscribers get what there is and are told that it was closed, nothing
+    /// more can be published into it, and its name is free. Whoever uses the name again, and may
+    /// create channels, begins a new life of it, with another epoch. References that `open` gave
+    /// stay valid.
+    /// @return false if there is none of that name
+    bool close(std::string_view name) { return registry_->close(name); }
+
     /// Publishes into a channel that is created if need be; see `channel::publish`.
     /// @return 0 also if the channel cannot be opened
     std::uint64_t publish(std::string_view name, std::string_view payload,

@@ -24,7 +24,7 @@ enum class publish_refusal : std::uint8_t {
     payload_too_large, ///< over `channel_options::payload_bytes_max`
     key_too_long,      ///< over `channel_options::key_bytes_max`
     id_too_long,       ///< over `channel_options::publish_id_bytes_max`
-    no_channel,        ///< the hub has no such channel and cannot open it
+    no_channel,        ///< the hub has no such channel and cannot open it, or it has been closed
     bad_payload,       ///< not what its kind says, or the key is not UTF-8 (`publish_checked`)
 };
 

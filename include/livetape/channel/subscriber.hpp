@@ -127,12 +127,14 @@ public:
     enum class taken : std::uint8_t {
         nothing, ///< no subscription is behind, or a gap is next and must wait for an empty batch
         run,     ///< a run was added to the batch
-        gap,     ///< events are missing; `missed` says which, and the next call goes on after them
+        gap,     ///< events are missing; `missed` says which, and the next call goes on after them;
+                 ///< or nothing follows, because the channel was closed
     };
 
     struct missed_events {
         subscription* of = nullptr;
         gap range;
+        bool is_end = false; ///< no gap: the channel was closed, and the subscription is of no use
     };
 
     /// Takes the next run that is due into `batch`, at most `events_max` events and what fits into

@@ -38,6 +38,9 @@ struct disconnect {
     /// The host was reached: a TCP connection came about, and with TLS its handshake.
     bool was_reached = false;
 
+    /// The body of a response began and did not come to its end.
+    bool was_cut_short = false;
+
     /// The transport worked: the server's side of the protocol was seen on it.
     bool was_live = false;
 };

@@ -12,10 +12,10 @@
 #include <variant>
 #include <vector>
 
-#include <livetape/channel/channel_pattern.hpp>
 #include <livetape/client/feed_delivery.hpp>
 #include <livetape/client/feed_event.hpp>
 #include <livetape/client/feed_parser.hpp>
+#include <livetape/client/feed_pattern.hpp>
 #include <livetape/error.hpp>
 
 namespace livetape {
@@ -70,6 +70,14 @@ public:
     /// False if there is no such channel.
     bool remove(std::string_view channel);
 
+    /// Forgets a channel that a pattern brought; false if it is none.
+    bool forget(std::string_view channel) {
+        auto const* const at = find(channel);
+        if (at == nullptr || at->pattern.empty()) return false;
+        std::erase_if(places_, [&](place const& each) { return &each == at; });
+        return true;
+    }
+
     /// How a channel is to be delivered from now on; null if there is none, or it has no wish of
     /// its own. Valid until the next change.
     [[nodiscard]] std::optional<feed_delivery>* delivery_of(std::string_view channel) noexcept {
@@ -81,7 +89,7 @@ public:
 
     /// Whether several channels share a cursor, which names them then.
     [[nodiscard]] bool is_shared() const noexcept {
-        return places_.size() > 1 || (!places_.empty() && has_wildcard(places_[0].channel));
+        return places_.size() > 1 || (!places_.empty() && detail::is_pattern(places_[0].channel));
     }
     [[nodiscard]] bool contains(std::string_view channel) const noexcept {
         return find(channel) != nullptr;
@@ -174,7 +182,7 @@ inline bool feed_tracker::add(std::string_view channel, subscribe_options option
     }
     auto& at = places_.emplace_back(place{std::string{channel}, std::move(options)});
     std::string_view epoch;
-    if (!has_wildcard(channel) && split(at.begin.cursor, epoch, at.offset)) {
+    if (!detail::is_pattern(channel) && split(at.begin.cursor, epoch, at.offset)) {
         at.epoch = epoch;
         at.is_known = true;
     }
@@ -184,7 +192,7 @@ inline bool feed_tracker::add(std::string_view channel, subscribe_options option
 inline bool feed_tracker::remove(std::string_view channel) {
     auto* const at = find(channel);
     if (at == nullptr || !at->pattern.empty()) return false;
-    auto const* const cover = has_wildcard(channel) ? nullptr : find_cover(channel);
+    auto const* const cover = detail::is_pattern(channel) ? nullptr : find_cover(channel);
     if (cover != nullptr) return at->pattern = cover->channel, true;
     std::string const gone{channel};
     std::erase_if(places_, [&](place const& each) { return each.channel == gone; });
@@ -200,8 +208,7 @@ inline bool feed_tracker::remove(std::string_view channel) {
 inline feed_tracker::place const*
 feed_tracker::find_cover(std::string_view channel) const noexcept {
     for (auto const& each : places_)
-        if (has_wildcard(each.channel) && matches_channel_pattern(each.channel, channel))
-            return &each;
+        if (detail::is_pattern(each.channel) && detail::covers(each.channel, channel)) return &each;
     return nullptr;
 }
 
@@ -217,7 +224,8 @@ inline feed_tracker::place* feed_tracker::find_or_cover(std::string_view channel
 
 /// What to subscribe with: a place, the places of what a pattern covers, or the caller's wish.
 inline std::string feed_tracker::cursor_of(place const& asked) const {
-    if (!has_wildcard(asked.channel)) return asked.is_known ? text_of(asked) : asked.begin.cursor;
+    if (!detail::is_pattern(asked.channel))
+        return asked.is_known ? text_of(asked) : asked.begin.cursor;
     std::string all;
     for (auto const& each : places_)
         if (each.pattern == asked.channel && each.is_known) append_named(all, each);
@@ -241,7 +249,7 @@ inline std::string feed_tracker::cursor() const {
     bool has_known_pattern = false;
     for (auto const& at : places_) {
         if (!at.is_known) continue;
-        if (has_wildcard(at.channel)) has_known_pattern = true;
+        if (detail::is_pattern(at.channel)) has_known_pattern = true;
         else append_named(all, at);
     }
     // All that a pattern without channels will bring is new.
@@ -265,7 +273,7 @@ inline void feed_tracker::on_websocket(server_message&& message, items& out) {
                                                  : find_or_cover(message.event.channel);
         std::string_view epoch;
         std::uint64_t offset = 0;
-        if (at != nullptr && has_wildcard(at->channel)) at->is_known = true;
+        if (at != nullptr && detail::is_pattern(at->channel)) at->is_known = true;
         if (at == nullptr || !split(message.event.cursor, epoch, offset)) return;
         // Coming back from here would hide the gap whose notice follows.
         at->next_epoch = epoch;
@@ -338,7 +346,7 @@ inline void feed_tracker::note_covered(std::string_view cursor, std::string_view
                !cursor.starts_with(named) && cursor.find('!' + named) == std::string_view::npos;
     };
     for (auto& each : places_) {
-        if (has_wildcard(each.channel) && (channel.empty() || each.channel == channel))
+        if (detail::is_pattern(each.channel) && (channel.empty() || each.channel == channel))
             each.is_known = true;
         if (!is_gone(each)) continue;
         for (auto& held : each.held)

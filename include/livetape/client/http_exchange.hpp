@@ -387,7 +387,7 @@ void http_exchange<Dialer>::collect_body(std::size_t body_bytes_max, fetched don
             ec = make_error_code(error::body_too_large);
         if (ec) {
             drop_stream();
-            return done(disconnect{.ec = ec, .was_reached = true}, {});
+            return done(disconnect{.ec = ec, .was_reached = true, .was_cut_short = true}, {});
         }
         if (found.empty()) return done(std::nullopt, std::move(body_));
         body_.append(found);

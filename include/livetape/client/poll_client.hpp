@@ -162,7 +162,7 @@ struct basic_poll_client<Dialer>::state final : detail::reconnect_loop {
                             auto const s = w.lock();
                             if (!s) return;
                             if (!failed) return s->take(std::move(body));
-                            if (failed->http_status == 0 && failed->was_reached) s->limit.failed();
+                            if (failed->was_cut_short) s->limit.failed();
                             s->ended(*failed);
                         });
     }

@@ -271,6 +271,7 @@ inline void poll_session::append_events() {
     while (events_max_ > 0 && events_.size() < endpoint_.options().poll_bytes_max) {
         auto const taken = cursors_.take(batch, missed, events_max_);
         if (taken == subscriber::taken::nothing) return;
+        if (taken == subscriber::taken::gap && missed.is_end) continue;
         if (taken == subscriber::taken::gap) {
             gaps_ += ',';
             append_gap(gaps_, missed.of->source().name(), missed.range);
@@ -309,6 +310,9 @@ inline bool poll_session::is_behind() const noexcept {
 /// The same, where what is there may be of keys that nobody asked for: that is seen only when it is
 /// read, and then the wait goes on.
 inline bool poll_session::has_news() {
+    // The next poll is told that a channel was closed, so this one has nothing to wait for.
+    for (std::size_t i = 0; i < cursors_.count(); ++i)
+        if (cursors_.at(i).source().is_closed()) return true;
     if (!is_behind()) return false;
     if (!is_filtered_) return true;
     append_events();

@@ -125,6 +125,12 @@ public:
         std::erase_if(places_, [&](auto const& place) { return place.first == &which; });
     }
 
+    /// A channel was closed: the session is on it no more, whoever covered it.
+    void forget(channel const& which) {
+        by_pattern_.erase(&which);
+        leave(which);
+    }
+
     /// Who polls stays on its channels until then, although this ends sooner.
     void stay_until(time_point then) noexcept { stays_until_ = then; }
 

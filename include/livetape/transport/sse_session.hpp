@@ -58,6 +58,12 @@ public:
         sse::append_block(out, {.data = json, .event = is_raw_ ? "gap" : ""});
     }
 
+    void append_end(std::string& out, std::string_view channel, position const& at) const {
+        std::string json;
+        append_unsubscribed(json, channel, {}, at, "closed");
+        sse::append_block(out, {.data = json, .event = is_raw_ ? "closed" : ""});
+    }
+
     void append_error(std::string& out, error what) const {
         std::string json;
         livetape::append_error(json, what, {});

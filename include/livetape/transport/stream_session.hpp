@@ -39,6 +39,7 @@ namespace livetape {
 /// - `append_start(out, cursor, retry)`, if the format has it: what opens the stream instead. The
 ///   cursor is empty if a snapshot follows; `retry` is what the client should wait to come back
 /// - `append_gap(out, channel, missed)`: a notice of lost events
+/// - `append_end(out, channel, at)`, if the format has it: a notice that a channel was closed
 /// - `append_error(out, what)`, if the format has it: a notice that something is left out
 /// - `append_heartbeat(out)`: something that a client ignores
 ///
@@ -112,6 +113,7 @@ private:
                                  bool& has_snapshot);
     [[nodiscard]] session_channels& channels();
     void report_match(pattern_match const& match);
+    bool report_end(subscription& ended);
     void refuse(refusal_reason const& why, http::request_head const& head);
 
     /// No events are wanted; what there is to say is in the lane.
@@ -260,6 +262,18 @@ void stream_session<Format>::report_match(pattern_match const& match) {
     cursors_.make_ready();
 }
 
+/// A channel was closed; with the last one the stream ends.
+template <stream_format Format>
+bool stream_session<Format>::report_end(subscription& ended) {
+    if constexpr (requires { format_.append_end(out_.lane(), ended.source().name(), position{}); })
+        format_.append_end(out_.lane(), ended.source().name(), ended.reached());
+    if (channels_) channels_->forget(ended.source());
+    cursors_.remove(ended);
+    bool const is_last = cursors_.count() == 0 && !(channels_ && channels_->has_patterns());
+    if (is_last) end_ = session_end::close;
+    return !is_last;
+}
+
 template <stream_format Format>
 void stream_session<Format>::refuse(refusal_reason const& why, http::request_head const& head) {
     auto const allow = why.what == error::method_not_allowed ? "Allow: GET, HEAD, OPTIONS\r\n" : "";
@@ -285,6 +299,7 @@ void stream_session<Format>::gather(write_batch& batch, time_point now) {
         out_.gather_replies(batch);
     } else {
         auto const report_gap = [this](auto const& missed) {
+            if (missed.is_end) return report_end(*missed.of);
             append_gap(out_.lane(), missed.of->source().name(), missed.range);
             if (missed.of->source().options().on_overrun == overrun_policy::close)
                 end_ = session_end::close;

@@ -64,14 +64,17 @@ inline void append_pattern_unsubscribed(std::string& out, std::string_view patte
 }
 
 /// Appends `{"unsubscribed":"ticks","id":1,"cursor":"…"}`.
+/// @param reason  why, if the client did not ask for it
 inline void append_unsubscribed(std::string& out, std::string_view channel, std::string_view id,
-                                position const& at) {
+                                position const& at, std::string_view reason = {}) {
     out += R"({"unsubscribed":)";
     append_json_string(out, channel);
     detail::append_id(out, id);
     out += R"(,"cursor":")";
     append_position(out, at);
-    out += R"("})";
+    out += '"';
+    if (!reason.empty()) out.append(R"(,"reason":")").append(reason).push_back('"');
+    out += '}';
 }
 
 /// Appends `{"published":"chat","id":1,"offset":12,"cursor":"…"}`, with `"duplicate":true` if it

@@ -103,6 +103,7 @@ private:
         cursors_.clear();
     }
     bool report_gap(subscriber::missed_events const& missed, time_point now);
+    bool report_end(subscription& ended);
 
     /// What most connections never need: an idle one shall not hold the memory.
     struct seldom_used {

@@ -67,11 +67,17 @@ inline void dispatcher::take_signals(time_point now) {
         auto& feed = static_cast<channel_feed&>(taken);
         feed.take();
         wake_watchers(feed);
+        if (feed.source().is_closed())
+            feed.for_each_resting(
+                [next = feed.taken_upto() + 1](subscription& s) { s.wake(next); });
         // Who has subscribed after the publish has the event already, and must not be called for
         // it.
-        feed.subscriptions.for_each([&feed](subscription& s) {
+        bool const is_over = feed.source().is_closed();
+        feed.subscriptions.for_each([&feed, is_over](subscription& s) {
             if (s.state_) s.look();
-            if (s.can_rest(feed.taken_upto())) {
+            if (is_over) {
+                s.owner_->mark_due(s);
+            } else if (s.can_rest(feed.taken_upto())) {
                 feed.rest(s);
                 s.state_->is_resting = true;
             } else if (s.is_open()) {
@@ -133,10 +139,11 @@ inline void dispatcher::tick(time_point now) {
             if (group->flushed_upto == upto) group->feed().forget_conflated();
             else rate->arm(*group, now);
             group->flushed_upto = upto;
-            group->members.for_each([upto](subscription& s) {
+            bool const is_over = group->feed().source().is_closed();
+            group->members.for_each([upto, is_over](subscription& s) {
                 s.state_->flush_upto = upto;
                 s.look();
-                if (s.is_open()) s.owner_->mark_due(s);
+                if (s.is_open() || is_over) s.owner_->mark_due(s);
             });
         }
     }

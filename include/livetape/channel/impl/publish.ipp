@@ -12,6 +12,7 @@ inline publish_result channel::try_publish(std::string_view payload,
         return {0, false, publish_refusal::id_too_long};
 
     short_lock_guard const lock{lock_};
+    if (is_closed()) return {0, false, publish_refusal::no_channel};
     auto const now = settings_->now();
     if (!options.id.empty() && timed_ && timed_->window) {
         timed_->window->expire(now);

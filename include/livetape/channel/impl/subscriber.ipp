@@ -21,7 +21,7 @@ inline subscription& subscriber::add(std::shared_ptr<channel> const& source, enc
     if (delivery.keys) added.enter_keys(*delivery.keys);
     added.index_keys();
     added.look();
-    if (added.is_open()) mark_due(added);
+    if (added.is_open() || source->is_closed()) mark_due(added);
     return added;
 }
 
@@ -132,15 +132,22 @@ inline subscriber::taken subscriber::take(write_batch& batch, missed_events& mis
     while (first_due_ != nullptr) {
         auto& from = pop_due();
         // The flush that took the last credit goes on in its batch.
-        if (!from.has_credit() && !batch.holds(from)) continue;
-        switch (take_from(from, batch, missed, events_max)) {
-        case step::none: continue;
+        bool const has_credit = from.has_credit() || batch.holds(from);
+        bool const is_over = from.source().is_closed();
+        if (!has_credit && !is_over) continue;
+        missed.is_end = false;
+        switch (has_credit ? take_from(from, batch, missed, events_max) : step::none) {
+        case step::none:
+            if (!is_over) continue;
+            if (!batch.empty()) return mark_due(from), taken::nothing;
+            missed = {&from, {}, true};
+            return taken::gap;
         case step::wait: mark_due(from); return taken::nothing;
         case step::gap: mark_due(from); return taken::gap;
         case step::run: break;
         }
         // Who takes a part of what is due gets another turn for the rest, who takes all needs none.
-        if (goes_on(from)) mark_due(from);
+        if (goes_on(from) || is_over) mark_due(from);
         else if (first_due_ != nullptr) make_ready();
         return taken::run;
     }

@@ -139,7 +139,7 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
                 std::string& fields) {
         bool const is_socket = link == feed_transport::websocket && is_open;
         // A pattern is changed as a whole by subscribing anew; what comes twice by it is dropped.
-        if (is_socket && has_wildcard(channel)) {
+        if (is_socket && detail::is_pattern(channel)) {
             send_command("unsubscribe", channel, {});
             send_subscribe(channel);
         } else if (is_socket)
@@ -384,11 +384,26 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
         auto const command = asked.extract(found.id);
         if (found.what == server_message::kind::error) {
             if (!command.empty() && !take_refusal(command.mapped(), std::move(found))) return;
+        } else if (is_end(found)) {
+            if (!end_channel(found.event.channel)) return;
         } else {
             tracker.on_websocket(std::move(found), items);
             hand_out();
         }
         read_on();
+    }
+
+    /// Whether the server has closed a channel.
+    [[nodiscard]] static bool is_end(server_message const& message) {
+        return message.what == server_message::kind::unsubscribed && message.gap.reason == "closed";
+    }
+
+    /// False if that was the last one.
+    bool end_channel(std::string const& channel) {
+        if (tracker.forget(channel))
+            return refuse(channel, error::unknown_channel, "the channel was closed"), true;
+        return !tracker.contains(channel) ||
+               drop_channel(channel, error::unknown_channel, "the channel was closed");
     }
 
     /// A subscription that is refused ends; a change that is refused leaves it as it was. False if
@@ -485,7 +500,7 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
                                       named != error::not_found && how.http_status >= 400 &&
                                       how.http_status < 500 &&
                                       judge(how, feed_transport::poll) == reconnect_verdict::finish;
-        if (how.http_status == 0 && how.was_reached) poll_limit.failed();
+        if (how.was_cut_short) poll_limit.failed();
         if (!is_about_channel) return lost(std::move(how));
         if (drop_channel(channel, named, std::move(message))) go_on_opening();
     }
@@ -523,12 +538,13 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
         sse::event found;
         auto why = error::none;
         auto status = parse_status::done;
-        while (why == error::none && status == parse_status::done) {
+        while (why == error::none && status == parse_status::done && parser) {
             status = parser->next(content, found);
             if (status == parse_status::done) why = take_stream_event(found.data);
             if (status == parse_status::failed) why = parser->failure();
-            if (why == error::none) why = take_stream_id();
+            if (why == error::none && parser) why = take_stream_id();
         }
+        if (!parser) return; // the last channel was closed
         if (why == error::none) opened();
         hand_out();
         if (why == error::none) read_on();
@@ -538,6 +554,11 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
     [[nodiscard]] error take_stream_event(std::string_view json) {
         server_message message;
         auto const why = parse_server_message(json, message);
+        if (why == error::none && is_end(message)) {
+            hand_out();
+            end_channel(message.event.channel);
+            return error::none;
+        }
         return why == error::none ? tracker.on_stream(std::move(message), items) : why;
     }
 

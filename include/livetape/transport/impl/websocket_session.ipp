@@ -330,7 +330,22 @@ inline void websocket_session::give_history(command const& from) {
     reply(json);
 }
 
+inline bool websocket_session::report_end(subscription& ended) {
+    if (is_raw_) {
+        link_.close(websocket::close_code::normal_closure, "the channel was closed");
+        cursors_.remove(ended);
+        return false;
+    }
+    std::string json;
+    append_unsubscribed(json, ended.source().name(), {}, ended.reached(), "closed");
+    reply(json);
+    if (seldom_ && seldom_->channels) seldom_->channels->forget(ended.source());
+    cursors_.remove(ended);
+    return true;
+}
+
 inline bool websocket_session::report_gap(subscriber::missed_events const& missed, time_point now) {
+    if (missed.is_end) return report_end(*missed.of);
     bool const goes_on =
         !is_raw_ && missed.of->source().options().on_overrun == overrun_policy::skip;
     std::string json;
