@@ -187,6 +187,20 @@ TEST_CASE("analytics/anomaly_ensemble: small joint probabilities hold, independe
     }
 }
 
+TEST_CASE("analytics/anomaly_ensemble: what is missing is not known, what is too much passed over") {
+    anomaly_ensemble given{3};
+    anomaly_ensemble fewer{3};
+    constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+    for (int i = 0; i < 300; ++i) {
+        double const magnitude = i % 17;
+        double const expected = given.add(std::array{magnitude, unknown, unknown});
+        CHECK(fewer.add(std::array{magnitude}) == expected);
+    }
+    double const expected = given.add(std::array{1e9, 1e9, 1e9});
+    CHECK(expected > 0);
+    CHECK(fewer.add(std::array{1e9, 1e9, 1e9, 1e9}) == expected);
+}
+
 TEST_CASE("analytics/anomaly_ensemble: who is believed less has less to say, nobody has it all") {
     std::array const weights{1.0, 3.0};
     anomaly_ensemble ensemble{weights};

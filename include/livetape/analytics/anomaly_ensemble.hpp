@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -50,14 +51,16 @@ public:
     }
 
     /// Takes the signals of one event and gives their joint surprise, -log10 p.
-    /// @param magnitudes  as many as there are signals, each at least 0; NaN: not known, and
-    ///        without any surprise
+    /// @param magnitudes  one for each signal, at least 0; NaN, or missing at the end: not known,
+    ///        and without any surprise. What is beyond the signals is passed over
     double add(std::span<double const> magnitudes) noexcept {
         double inverse = 0;
         for (std::size_t i = 0; i < tails_.size(); ++i) {
-            double const surprise = std::fmin(tails_[i].surprise(magnitudes[i]), surprise_max);
+            double const magnitude =
+                i < magnitudes.size() ? magnitudes[i] : std::numeric_limits<double>::quiet_NaN();
+            double const surprise = std::fmin(tails_[i].surprise(magnitude), surprise_max);
             inverse += weights_[i] * std::exp(ln10 * surprise);
-            tails_[i].add(magnitudes[i]);
+            tails_[i].add(magnitude);
         }
         return std::log10(inverse);
     }
