@@ -10,8 +10,8 @@
 #include <livetape/analytics/pipeline.hpp>
 #include <livetape/analytics/sum.hpp>
 #include <livetape/channel/channel.hpp>
-#include <livetape/channel/channel_name.hpp>
 #include <livetape/channel/hub.hpp>
+#include <livetape/channel_name.hpp>
 
 #include <cstddef>
 #include <cstdint>

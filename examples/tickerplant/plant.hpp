@@ -1,8 +1,8 @@
 #pragma once
 
 #include <livetape/channel/channel_list.hpp>
-#include <livetape/channel/channel_pattern.hpp>
 #include <livetape/channel/hub.hpp>
+#include <livetape/channel_pattern.hpp>
 #include <livetape/json_text.hpp>
 
 #include <charconv>

@@ -187,7 +187,8 @@ TEST_CASE("analytics/anomaly_ensemble: small joint probabilities hold, independe
     }
 }
 
-TEST_CASE("analytics/anomaly_ensemble: what is missing is not known, what is too much passed over") {
+TEST_CASE(
+    "analytics/anomaly_ensemble: what is missing is not known, what is too much passed over") {
     anomaly_ensemble given{3};
     anomaly_ensemble fewer{3};
     constexpr double unknown = std::numeric_limits<double>::quiet_NaN();

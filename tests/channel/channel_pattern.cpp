@@ -1,7 +1,7 @@
-#include <livetape/channel/channel_pattern.hpp>
 #include <livetape/channel/dispatcher.hpp>
 #include <livetape/channel/hub.hpp>
 #include <livetape/channel/pattern_index.hpp>
+#include <livetape/channel_pattern.hpp>
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
-#include <livetape/channel/channel_name.hpp>
 #include <livetape/channel/cursor.hpp>
 #include <livetape/channel/hub.hpp>
+#include <livetape/channel_name.hpp>
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include <livetape/channel/channel_name.hpp>
+#include <livetape/channel_name.hpp>
 #include <livetape/transport/client_request.hpp>
 #include <livetape/transport/json_reader.hpp>
 #include <livetape/wire/response.hpp>

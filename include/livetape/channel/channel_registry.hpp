@@ -3,8 +3,8 @@
 #include <livetape/channel/agenda.hpp>
 #include <livetape/channel/channel.hpp>
 #include <livetape/channel/channel_list.hpp>
-#include <livetape/channel/channel_name.hpp>
 #include <livetape/channel/presence.hpp>
+#include <livetape/channel_name.hpp>
 #include <livetape/random_seed.hpp>
 #include <livetape/short_lock.hpp>
 #include <livetape/time.hpp>

@@ -3,8 +3,8 @@
 #include <livetape/channel/agenda.hpp>
 #include <livetape/channel/channel.hpp>
 #include <livetape/channel/channel_list.hpp>
-#include <livetape/channel/channel_pattern.hpp>
 #include <livetape/channel/signal.hpp>
+#include <livetape/channel_pattern.hpp>
 #include <livetape/time.hpp>
 
 #include <algorithm>

@@ -3,12 +3,12 @@
 #include <livetape/channel/agenda.hpp>
 #include <livetape/channel/channel.hpp>
 #include <livetape/channel/channel_list.hpp>
-#include <livetape/channel/channel_name.hpp>
-#include <livetape/channel/channel_pattern.hpp>
 #include <livetape/channel/channel_registry.hpp>
 #include <livetape/channel/channel_watch.hpp>
 #include <livetape/channel/presence.hpp>
 #include <livetape/channel/slow_copy.hpp>
+#include <livetape/channel_name.hpp>
+#include <livetape/channel_pattern.hpp>
 #include <livetape/config.hpp>
 #include <livetape/short_lock.hpp>
 #include <livetape/time.hpp>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <livetape/channel/channel_pattern.hpp>
+#include <livetape/channel_pattern.hpp>
 
 #include <cstddef>
 #include <memory>

@@ -14,9 +14,9 @@
 #include <utility>
 #include <vector>
 
-#include <livetape/channel/channel_pattern.hpp>
 #include <livetape/channel/cursor.hpp>
 #include <livetape/channel/subscriber.hpp>
+#include <livetape/channel_pattern.hpp>
 #include <livetape/error.hpp>
 #include <livetape/transport/command.hpp>
 #include <livetape/transport/delivery_choice.hpp>

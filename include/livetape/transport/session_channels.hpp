@@ -1,10 +1,10 @@
 #pragma once
 
-#include <livetape/channel/channel_pattern.hpp>
 #include <livetape/channel/cursor.hpp>
 #include <livetape/channel/pattern_feed.hpp>
 #include <livetape/channel/presence.hpp>
 #include <livetape/channel/subscriber.hpp>
+#include <livetape/channel_pattern.hpp>
 #include <livetape/error.hpp>
 #include <livetape/time.hpp>
 #include <livetape/transport/client_request.hpp>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <livetape/channel/channel_name.hpp>
+#include <livetape/channel_name.hpp>
 
 #include <cstddef>
 #include <cstdint>
