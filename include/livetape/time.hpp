@@ -1,7 +1,8 @@
 #pragma once
 
 // Clocks and durations alone, where the standard library keeps them apart: since C++20 all of
-// <chrono>, with calendars, time zones and their text, costs every file 0.3 s more.
+// <chrono>, with calendars, time zones and their text, costs every file 0.3 s more. libstdc++'s own
+// <mutex> and <thread> take them from here as well.
 #if __has_include(<bits/chrono.h>)
 #include <bits/chrono.h>
 #else

@@ -42,7 +42,10 @@ struct layer {
 
 inline std::span<layer const> layers() {
     static std::vector<layer> const table{
-        {"", {}, {}, {{"random_seed.", "posix"}}}, // the headers at the root
+        {"",
+         {},
+         {},
+         {{"random_seed.", "posix"}, {"time.", "libstdc++"}}}, // the headers at the root
         {"wire", {}, {}, {{"deflate", "zlib"}}},
         {"channel", {}, {}, {}},
         {"transport", {"wire", "channel"}, {"simdjson"}, {}},
@@ -98,6 +101,7 @@ inline std::string_view library_of(std::string_view header) {
     if (header == "zlib.h") return "zlib";
     if (header == "fcntl.h" || header == "poll.h" || header == "sys/stat.h" || header == "unistd.h")
         return "posix";
+    if (header.starts_with("bits/")) return "libstdc++";
     return "?";
 }
 
