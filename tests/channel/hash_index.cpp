@@ -38,8 +38,10 @@ TEST_CASE("channel/hash_index: finds, replaces and erases as a map does, collisi
         }
         REQUIRE(index.size() == hashes.size());
     }
-    for (auto const& [number, hash] : hashes)
-        CHECK(index.find(hash, [&](std::uint32_t each) { return each == number; }) == number);
+    for (auto const& known : hashes) {
+        auto const is_it = [&known](std::uint32_t each) { return each == known.first; };
+        CHECK(index.find(known.second, is_it) == known.first);
+    }
     index.clear();
     CHECK(index.size() == 0);
     CHECK(index.find(0, [](std::uint32_t) { return true; }) == hash_index::none);
