@@ -50,6 +50,8 @@ inline void client::change(std::size_t channel, delivery_change wanted) {
         if (known->queue.is_latest() || wanted.mode == delivery_mode::latest)
             wanted.interval.reset();
         if (!may_change(*known, wanted)) return;
+    } else if (is_covered(server::names[channel])) {
+        return; // it may have come when it is obeyed
     }
     if (wanted.is_empty()) return;
     auto const fields = wanted.as_fields();
