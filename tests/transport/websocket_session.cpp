@@ -766,6 +766,18 @@ TEST_CASE("transport/websocket_session: a raw connection that misses events is c
 }
 
 TEST_CASE(
+    "transport/websocket_session: whom a gap has closed is due no more, though its peer reads on") {
+    world w{{}, short_memory};
+    fill(w, "ticks", 3);
+    auto const ws = open_socket(w, "/ws/raw/ticks");
+    for (int i = 0; i < 200; ++i) w.source.publish("ticks", "1");
+    w.run(); // returns, because nobody is due
+    CHECK(read_websocket(ws->received).close_code == 4001);
+    CHECK(!ws->on.cursors().is_due());
+    CHECK(ws->on.cursors().count() == 0);
+}
+
+TEST_CASE(
     "transport/websocket_session: requests that cannot become a connection are refused in HTTP") {
     struct refused {
         char const* name;

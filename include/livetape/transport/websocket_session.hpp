@@ -48,10 +48,13 @@ public:
     }
 
     void gather(write_batch& batch, time_point now) {
-        if (!link_.is_open()) link_.out.gather_replies(batch);
-        else
+        if (link_.is_open()) {
             link_.out.gather(batch, cursors_,
                              [&](auto const& missed) { return report_gap(missed, now); });
+        } else {
+            end_subscriptions(); // a gap may have closed it, and nobody shall be due any more
+            link_.out.gather_replies(batch);
+        }
         link_.out.begin_write(batch, now);
         has_events_in_flight_ = batch.event_count() > 0;
     }
