@@ -3,6 +3,9 @@
 //
 //   bare_send --port 8080 --connections 1000 --batch 16 &
 //   load --port 8080 --connections 1000
+//
+// With --pace it sends at a rate instead, to one client at a time: the limit for many quiet
+// channels.
 
 #include <livetape/wire/frame_header.hpp>
 #include <livetape/wire/handshake.hpp>
@@ -17,6 +20,7 @@
 #include <poll.h>
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
@@ -25,6 +29,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -117,6 +122,26 @@ bool send_batch(int socket, std::string_view bytes) {
     }
 }
 
+/// Lets so many sends a second pass; all of them if it is 0.
+class pace {
+public:
+    explicit pace(double per_second) {
+        if (per_second > 0)
+            interval_ = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                std::chrono::duration<double>{1 / per_second});
+    }
+
+    void wait() {
+        if (interval_.count() == 0) return;
+        due_ += interval_;
+        std::this_thread::sleep_until(due_);
+    }
+
+private:
+    std::chrono::nanoseconds interval_{0};
+    std::chrono::steady_clock::time_point due_ = std::chrono::steady_clock::now();
+};
+
 } // namespace
 
 int main(int argc, char** argv) try {
@@ -126,6 +151,7 @@ int main(int argc, char** argv) try {
     std::size_t connections = 1000;
     std::size_t size = 64;
     std::size_t batch = 1;
+    double per_second = 0;
     arguments.add_option("--port", port, "Port to listen on")->capture_default_str();
     arguments.add_option("--connections", connections, "Clients to wait for before sending begins")
         ->check(CLI::PositiveNumber)
@@ -135,6 +161,9 @@ int main(int argc, char** argv) try {
         ->capture_default_str();
     arguments.add_option("--batch", batch, "Frames of one send")
         ->check(CLI::Range(1, 1 << 16))
+        ->capture_default_str();
+    arguments.add_option("--pace", per_second, "Sends a second over all clients; 0: all they take")
+        ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
     CLI11_PARSE(arguments, argc, argv);
 
@@ -150,9 +179,11 @@ int main(int argc, char** argv) try {
     frame_batch frames{size, batch};
     while (has_stopped == 0) {
         auto clients = accept_clients(listener.get(), connections);
+        pace sends{per_second};
         while (!clients.empty() && has_stopped == 0) {
             frames.renumber();
             std::erase_if(clients, [&](auto const& client) {
+                sends.wait();
                 return !send_batch(client.get(), frames.bytes());
             });
         }
