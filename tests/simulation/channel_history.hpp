@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base64_text.hpp"
+
 #include <livetape/channel/channel.hpp>
 
 #include <algorithm>
@@ -35,8 +37,7 @@ inline published_event event_of(std::string_view channel, std::uint64_t offset,
     auto& rest = event.envelope_rest;
     if (kind == payload_kind::json) rest.append(",\"data\":").append(payload);
     else if (kind == payload_kind::text) rest.append(",\"data\":\"").append(payload) += '"';
-    // Binary payloads are three zeros, again and again.
-    else rest.append(",\"data64\":\"").append(payload.size() / 3 * 4, 'A') += '"';
+    else rest.append(",\"data64\":\"").append(base64_text(payload)) += '"';
     rest += '}';
     if (kind == payload_kind::binary) event.binary_rest.append("}\n").append(payload);
     return event;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "any_session.hpp"
+#include "base64_text.hpp"
 #include "channel_patterns.hpp"
 #include "coverage.hpp"
 #include "delivery_change.hpp"
@@ -93,6 +94,20 @@ struct surroundings {
     void* world = nullptr;
 };
 
+/// What a client publishes.
+struct publish_request {
+    std::size_t channel = 0;
+    std::string key;
+    std::string payload;
+    payload_kind kind = payload_kind::json;
+    std::string message_id; ///< names the publish, which may have been made before; or empty
+};
+
+/// What names a client's publish, beside those of the host.
+[[nodiscard]] inline std::string id_of_publish(std::string_view message_id) {
+    return message_id.empty() ? std::string{} : "by a client: " + std::string{message_id};
+}
+
 /// One client: a session with the network between them, and the queues that say what must come.
 ///
 /// The session is driven exactly as `net/connection.hpp` does it, on a stream driven by readiness
@@ -139,13 +154,7 @@ public:
                    delivery_change delivery);
     void unsubscribe(std::string const& pattern);
     void ask_for_history(std::size_t channel, history_question const& asked);
-    bool publish(std::size_t channel, std::string_view key, std::string_view payload,
-                 std::string_view message_id);
-
-    /// What names a client's publish, beside those of the host.
-    [[nodiscard]] static std::string id_of_publish(std::string_view message_id) {
-        return message_id.empty() ? std::string{} : "by a client: " + std::string{message_id};
-    }
+    bool publish(publish_request const& wanted);
 
     /// The connection breaks.
     void cut() {
@@ -271,7 +280,7 @@ private:
     void settle(std::size_t written);
     void conclude();
     void disconnect();
-    bool send(std::string_view json, bool is_whole = false);
+    bool send(std::string_view json, bool is_whole = false, char opcode = '\x81');
     void give(command const& from, std::string_view name, std::string const& fields);
     void obey(command const& from);
     void obey_plainly(command const& from);

@@ -80,25 +80,29 @@ inline void client::ask_for_history(std::size_t channel, history_question const&
     pump();
 }
 
-/// The caller pumps; if this is true, it puts the event into the history before.
-/// @param message_id  names the publish, which may have been made before; or empty
-inline bool client::publish(std::size_t channel, std::string_view key, std::string_view payload,
-                            std::string_view message_id) {
-    auto const id = std::to_string(++next_id_);
-    auto const name = std::string{server::names[channel]};
-    std::string json = "{\"publish\":\"" + name + "\",\"id\":" + id;
-    if (!key.empty()) json.append(",\"key\":\"").append(key) += '"';
-    if (!message_id.empty()) json.append(",\"message_id\":\"").append(message_id) += '"';
-    if (!send(json.append(",\"data\":").append(payload) + '}')) return false;
-    auto const& to = world_.on->at(channel);
-    auto const known =
-        message_id.empty() ? 0 : to.memory.find(id_of_publish(message_id), virtual_now);
+/// The caller pumps; if this is true, it puts the event into the history before. Bytes go in a
+/// binary message or in base64.
+inline bool client::publish(publish_request const& wanted) {
+    auto const with_id = ",\"id\":" + std::to_string(++next_id_);
+    auto const name = std::string{server::names[wanted.channel]};
+    std::string json = "{\"publish\":\"" + name + '"' + with_id;
+    if (!wanted.key.empty()) json.append(",\"key\":\"").append(wanted.key) += '"';
+    if (!wanted.message_id.empty())
+        json.append(",\"message_id\":\"").append(wanted.message_id) += '"';
+    bool const is_binary = wanted.kind == payload_kind::binary && world_.random->one_in(2);
+    if (is_binary) json.append("}\n").append(wanted.payload);
+    else if (wanted.kind == payload_kind::binary)
+        json.append(",\"data64\":\"").append(base64_text(wanted.payload)) += "\"}";
+    else json.append(",\"data\":").append(wanted.payload) += '}';
+    if (!send(json, false, is_binary ? '\x82' : '\x81')) return false;
+    if (wanted.kind == payload_kind::binary) ++covered_.publishes_of_bytes;
+    auto const& to = world_.on->at(wanted.channel);
+    auto const known = wanted.message_id.empty()
+                           ? 0
+                           : to.memory.find(id_of_publish(wanted.message_id), virtual_now);
     auto const offset = known != 0 ? known : to.next_offset();
     if (known != 0) ++covered_.duplicates;
-    replies_.push_back({"{\"published\":\"" + name + "\",\"id\":" + id +
-                        ",\"offset\":" + std::to_string(offset) + ",\"cursor\":\"" +
-                        position_text(to.history.epoch, offset) +
-                        (known != 0 ? "\",\"duplicate\":true}" : "\"}")});
+    replies_.push_back({published_text(name, with_id, {to.history.epoch, offset}, known != 0)});
     return known == 0;
 }
 
@@ -122,9 +126,9 @@ inline void client::give(command const& from, std::string_view name, std::string
 
 /// Feeds a message, sometimes in two pieces, as a network may cut it; false if the session ended
 /// meanwhile. The caller pumps.
-inline bool client::send(std::string_view json, bool is_whole) {
+inline bool client::send(std::string_view json, bool is_whole, char opcode) {
     last_sent_ = virtual_now;
-    auto frame = client_frame(json);
+    auto frame = client_frame(json, opcode);
     std::size_t first = 0;
     if (!is_whole && world_.random->one_in(4)) {
         first = world_.random->below(frame.size());

@@ -11,9 +11,11 @@ struct coverage {
                   partial_writes = 0, given_back = 0, answers = 0, empty_answers = 0, trailers = 0,
                   heartbeats = 0, stalls = 0, overruns = 0, refusals = 0, deferred = 0,
                   unsubscriptions = 0, changes = 0, changes_by_command = 0, credits = 0, stats = 0,
-                  histories = 0, duplicates = 0, merged = 0, flushed = 0, asked_for = 0, copied = 0,
-                  patterns = 0, late_channels = 0, take_overs = 0, conflated = 0,
-                  deaths_in_callback = 0, lives = 0, quiet_checks = 0;
+                  histories = 0, histories_by_get = 0, unchanged_histories = 0,
+                  publishes_by_post = 0, publishes_of_bytes = 0, duplicates = 0, merged = 0,
+                  flushed = 0, asked_for = 0, copied = 0, patterns = 0, late_channels = 0,
+                  take_overs = 0, conflated = 0, deaths_in_callback = 0, lives = 0,
+                  quiet_checks = 0;
 
     /// Calls `visit(name, count)` for each.
     template <class Visit>
@@ -40,6 +42,10 @@ struct coverage {
         visit("credits given by a command", credits);
         visit("counts asked for", stats);
         visit("histories asked for", histories);
+        visit("histories asked for by GET", histories_by_get);
+        visit("histories that have not changed", unchanged_histories);
+        visit("publishes by POST", publishes_by_post);
+        visit("bytes published by clients", publishes_of_bytes);
         visit("publishes made twice", duplicates);
         visit("events that may be merged", merged);
         visit("events flushed by a timer", flushed);

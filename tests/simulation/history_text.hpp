@@ -25,6 +25,15 @@ struct history_question {
         if (is_reversed) json += ",\"reverse\":true";
         return json;
     }
+
+    [[nodiscard]] std::string as_parameters() const {
+        std::string query;
+        if (from) query += "&from=" + std::to_string(*from);
+        if (to) query += "&to=" + std::to_string(*to);
+        if (limit) query += "&limit=" + std::to_string(*limit);
+        if (is_reversed) query += "&reverse=1";
+        return query;
+    }
 };
 
 /// The answer: what is kept of the range; if that is too much, its oldest events where they were

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "client.hpp"
+#include "request.hpp"
 #include "server.hpp"
 #include "verdict.hpp"
 
@@ -54,7 +55,8 @@ public:
         else if (choice < 520) run(random.below(2));
         else if (choice < 700) let_through(who);
         else if (choice < 860) act(who);
-        else if (choice < 980) advance(std::chrono::milliseconds{random.below(20)});
+        else if (choice < 970) advance(std::chrono::milliseconds{random.below(20)});
+        else if (choice < 980) request();
         else if (choice < 990) quiet();
         else if (choice < 992) server_->advance();
         else if (choice < 993) change_timer();
@@ -165,7 +167,7 @@ private:
             size = random().below(random().one_in(10) ? 70'000 : 1'000);
         if (kind == payload_kind::json) return {json_of(size)};
         if (kind == payload_kind::text) return {std::string(size, 't'), kind};
-        return {std::string(size / 3 * 3, '\0'), kind};
+        return {bytes_of(size), kind};
     }
 
     [[nodiscard]] std::string draw_fields(std::uint64_t offset) {
@@ -186,6 +188,12 @@ private:
     [[nodiscard]] std::string json_of(std::size_t size) {
         if (random().one_in(10)) return "[1,\n2]";
         return '"' + std::string(size, 'j') + '"';
+    }
+
+    [[nodiscard]] std::string bytes_of(std::size_t size) {
+        std::string bytes(size, '\0');
+        for (auto& each : bytes) each = static_cast<char>(random().below(256));
+        return bytes;
     }
 
     static void publish_during_encode(void* self) {
@@ -237,16 +245,37 @@ private:
         who.subscribe(pattern, random().one_in(2), draw_cursor(), draw_delivery());
     }
 
-    void publish_by(client& who, std::size_t channel) {
+    [[nodiscard]] publish_request draw_publish(std::size_t channel) {
         auto const& to = server_->at(channel);
-        auto const key = draw_key(to);
-        auto const payload =
-            to.history.merges ? draw_fields(to.next_offset()) : json_of(random().below(10));
-        auto const id =
-            random().one_in(2) ? "m" + std::to_string(random().below(2)) : std::string{};
-        if (who.publish(channel, key, payload, id))
-            server_->note(channel, key, payload, payload_kind::json, client::id_of_publish(id));
+        publish_request wanted{channel, draw_key(to), {}, {}, {}};
+        if (to.history.merges) wanted.payload = draw_fields(to.next_offset());
+        else if (random().one_in(3)) wanted.kind = payload_kind::binary;
+        if (wanted.kind == payload_kind::binary) wanted.payload = bytes_of(random().below(20));
+        else if (!to.history.merges) wanted.payload = json_of(random().below(10));
+        if (random().one_in(2)) wanted.message_id = "m" + std::to_string(random().below(2));
+        return wanted;
+    }
+
+    void publish_by(client& who, std::size_t channel) {
+        auto const wanted = draw_publish(channel);
+        if (who.publish(wanted))
+            server_->note(channel, wanted.key, wanted.payload, wanted.kind,
+                          id_of_publish(wanted.message_id));
         who.pump();
+    }
+
+    /// Somebody makes a request that is answered at once.
+    void request() {
+        auto const channel = random().below(server_->open_count());
+        if (is_told_) tell("  a request about " + server_->at(channel).history.name);
+        if (random().one_in(2))
+            return requests_.ask_for_history(
+                channel, draw_question(server_->at(channel).history.last()), random().one_in(2));
+        auto wanted = draw_publish(channel);
+        if (wanted.kind == payload_kind::binary && random().one_in(2))
+            wanted = {channel, wanted.key, std::string(wanted.payload.size(), 't'),
+                      payload_kind::text, wanted.message_id};
+        requests_.publish(wanted);
     }
 
     void change_timer() {
@@ -375,6 +404,7 @@ private:
     coverage& covered_;
     verdict judge_;
     surroundings world_;
+    request_client requests_{world_, covered_};
     std::unique_ptr<server> server_;
     std::vector<std::unique_ptr<client>> clients_;
 };

@@ -104,6 +104,14 @@ inline std::string position_text(std::uint64_t epoch, std::uint64_t offset) {
     return std::string(digits, end) + '-' + std::to_string(offset);
 }
 
+/// The answer to a publish.
+inline std::string published_text(std::string_view channel, std::string_view with_id,
+                                  position const& at, bool is_duplicate) {
+    return "{\"published\":\"" + std::string{channel} + '"' + std::string{with_id} +
+           ",\"offset\":" + std::to_string(at.offset) + ",\"cursor\":\"" +
+           position_text(at.epoch, at.offset) + (is_duplicate ? "\",\"duplicate\":true}" : "\"}");
+}
+
 inline std::string gap_text(std::string_view channel, gap const& missed) {
     return "{\"gap\":\"" + std::string{channel} + "\",\"from\":" + std::to_string(missed.first) +
            ",\"to\":" + std::to_string(missed.last) + ",\"reason\":\"" +
