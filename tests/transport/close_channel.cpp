@@ -125,3 +125,59 @@ TEST_CASE("transport/close_channel: whoever has rate, credit or a pattern is tol
     CHECK(late.back().find(R"("reason":"closed")") != std::string::npos);
     CHECK(late[late.size() - 2] == R"({"channel":"p.a","offset":2,"data":4})");
 }
+
+TEST_CASE("transport/close_channel: a pattern covers a new life that begins before the old one is "
+          "read") {
+    world w;
+    w.publish("p.a", "1");
+    auto const ws = open_socket(w, "/ws?channel=p.*,*.a");
+    auto const stream = connect<sse_session>(w, request("GET", "/sse?channel=p.*"));
+    ws->window = stream->window = 0;
+    w.publish("p.a", "2");
+    w.source.close("p.a");
+    w.publish("p.a", "3");
+    w.run();
+    w.publish("p.a", "4");
+    ws->open_window();
+    stream->open_window();
+    w.run();
+
+    auto const messages = messages_of(*ws);
+    REQUIRE(messages.size() >= 5);
+    auto const last = messages.size() - 1;
+    CHECK(messages[last - 4] == R"({"channel":"p.a","offset":2,"data":2})");
+    CHECK(messages[last - 3].find(R"("reason":"closed")") != std::string::npos);
+    CHECK(messages[last - 2] == R"({"subscribed":"p.a","pattern":"p.*","cursor":")" +
+                                    w.cursor("p.a", 0) + R"(","recovered":false})");
+    CHECK(messages[last - 1] == R"({"channel":"p.a","offset":1,"data":3})");
+    CHECK(messages[last] == R"({"channel":"p.a","offset":2,"data":4})");
+    auto const blocks = read_sse(stream->received).messages;
+    REQUIRE(blocks.size() >= 2);
+    CHECK(blocks.back().data == R"({"channel":"p.a","offset":2,"data":4})");
+    CHECK(blocks[blocks.size() - 2].data == R"({"channel":"p.a","offset":1,"data":3})");
+}
+
+TEST_CASE("transport/close_channel: who was on a channel has left with its end, however late it "
+          "reads of it") {
+    live_options live;
+    live.hooks.connect = [](http::request_head const&) { return "ann"; };
+    world w{live};
+    channel_options options;
+    options.presence = true;
+    w.source.open("room", options);
+    auto const slow = open_socket(w, "/ws?channel=room");
+    slow->window = 0;
+    w.publish("room", "1");
+    w.source.close("room");
+    w.run();
+    w.source.open("room", options);
+    auto const again = open_socket(w, "/ws?channel=room");
+    slow->open_window();
+    w.run();
+    CHECK(w.source.find("room")->members()->counts().members == 1);
+    std::vector<std::string> told;
+    for (auto const event : w.source.find("@presence/room")->read(0))
+        told.emplace_back(event.payload);
+    CHECK(told ==
+          std::vector<std::string>{R"({"join":"ann"})", R"({"leave":"ann"})", R"({"join":"ann"})"});
+}

@@ -72,6 +72,8 @@ public:
     bool close(std::string_view name) {
         auto const ended = list_->find(name);
         if (!ended) return false;
+        // Before anybody can come to its next life, which has the same companion.
+        if (auto* const members = ended->members()) members->close();
         bool const is_referenced = !list_->look(*ended).may_be_dropped;
         if (!list_->drop_if(*ended, [] { return true; })) return false;
         ended->close();

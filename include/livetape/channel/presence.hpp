@@ -64,6 +64,14 @@ public:
     /// @param info  one JSON value that everybody may see, or empty
     [[nodiscard]] inline presence_handle join(std::string_view id, std::string_view info = {});
 
+    /// The channel is closed: all members leave, at once, and nobody becomes one any more. Their
+    /// handles may be released later.
+    void close() {
+        std::lock_guard const lock{mutex_};
+        is_closed_ = true;
+        while (!members_.empty()) remove(members_.begin()->second);
+    }
+
     [[nodiscard]] presence_counts counts() const {
         std::lock_guard const lock{mutex_};
         return {members_.size(), connections_, anonymous_};
@@ -114,6 +122,7 @@ private:
     void leave(member* which, time_point stays_until) {
         std::lock_guard const lock{mutex_};
         --connections_;
+        if (is_closed_) return;
         if (which == nullptr) {
             --anonymous_;
             return;
@@ -177,6 +186,7 @@ private:
     std::size_t connections_ = 0;
     std::size_t anonymous_ = 0;
     time_point expected_ = never; // when `expire` will run
+    bool is_closed_ = false;
 };
 
 /// One connection's share in a channel's presence; releasing it, or destroying it, ends that.
@@ -223,7 +233,7 @@ private:
 inline presence_handle presence::join(std::string_view id, std::string_view info) {
     std::lock_guard const lock{mutex_};
     bool const is_listed =
-        !id.empty() && id.size() <= id_bytes_max_ && info.size() <= info_bytes_max_;
+        !is_closed_ && !id.empty() && id.size() <= id_bytes_max_ && info.size() <= info_bytes_max_;
     auto* const who = is_listed ? find_or_add(id, info) : nullptr;
     ++connections_;
     if (who == nullptr) {

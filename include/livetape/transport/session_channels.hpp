@@ -125,11 +125,10 @@ public:
         std::erase_if(places_, [&](auto const& place) { return place.first == &which; });
     }
 
-    /// A channel was closed: the session is on it no more, whoever covered it.
-    void forget(channel const& which) {
-        by_pattern_.erase(&which);
-        leave(which);
-    }
+    /// A channel was closed, and its subscription has just been removed: the session is on it no
+    /// more, whoever covered it. Patterns cover a new life that has begun meanwhile from here on;
+    /// it was passed over as long as the name had a subscription.
+    void forget(channel const& which);
 
     /// Who polls stays on its channels until then, although this ends sooner.
     void stay_until(time_point then) noexcept { stays_until_ = then; }

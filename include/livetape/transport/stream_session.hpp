@@ -267,8 +267,9 @@ template <stream_format Format>
 bool stream_session<Format>::report_end(subscription& ended) {
     if constexpr (requires { format_.append_end(out_.lane(), ended.source().name(), position{}); })
         format_.append_end(out_.lane(), ended.source().name(), ended.reached());
-    if (channels_) channels_->forget(ended.source());
+    auto const closed = ended.source().shared_from_this();
     cursors_.remove(ended);
+    if (channels_) channels_->forget(*closed);
     bool const is_last = cursors_.count() == 0 && !(channels_ && channels_->has_patterns());
     if (is_last) end_ = session_end::close;
     return !is_last;

@@ -99,6 +99,15 @@ inline void session_channels::match(watched& by, std::shared_ptr<channel> const&
     else on_match_(session_, found);
 }
 
+inline void session_channels::forget(channel const& which) {
+    by_pattern_.erase(&which);
+    leave(which);
+    for (auto const& each : patterns_) {
+        if (!matches_channel_pattern(each->pattern, which.name())) continue;
+        if (auto const next = endpoint_.source().find(which.name())) match(*each, next);
+    }
+}
+
 /// Channels that are not there now would come as new ones, and nobody would know that there had
 /// been another life of them.
 inline void session_channels::report_gone(watched const& by) const {

@@ -339,8 +339,9 @@ inline bool websocket_session::report_end(subscription& ended) {
     std::string json;
     append_unsubscribed(json, ended.source().name(), {}, ended.reached(), "closed");
     reply(json);
-    if (seldom_ && seldom_->channels) seldom_->channels->forget(ended.source());
+    auto const closed = ended.source().shared_from_this();
     cursors_.remove(ended);
+    if (seldom_ && seldom_->channels) seldom_->channels->forget(*closed);
     return true;
 }
 
