@@ -97,6 +97,19 @@ TEST_CASE("channel/channel_registry: a channel may be idle for its time, and for
     CHECK(all.channel_count() == 0);
 }
 
+TEST_CASE("channel/channel_registry: a channel is idle from when its holder lets go, and not from "
+          "the last look before") {
+    idle_now = time_point{} + 1000s;
+    hub all{{}, timed()};
+    auto held = all.try_open("a", {.idle_time_max = 40s});
+    pass(all, 109s);
+    held.reset();
+    pass(all, 39s);
+    CHECK(all.channel_count() == 1);
+    pass(all, 12s);
+    CHECK(all.channel_count() == 0);
+}
+
 TEST_CASE("channel/channel_registry: the limit of channels locks nobody out for good") {
     idle_now = time_point{} + 1000s;
     hub all{{.idle_time_max = 60s}, timed(5000)};

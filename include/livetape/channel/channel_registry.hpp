@@ -90,7 +90,8 @@ private:
     struct candidate {
         std::weak_ptr<channel> source;
         std::uint64_t last_offset = 0; // at the last look
-        time_point used{};             // the last look that found it in use
+        time_point used{};             // until when it may have been in use
+        bool was_held = false;         // at the last look
     };
 
     template <class MakeSettings>
@@ -145,7 +146,7 @@ private:
     void watch(std::shared_ptr<channel> const& created) {
         auto const interval = look_interval_of(*created);
         bool const is_sooner = candidates_.empty() || interval < look_interval_;
-        candidates_.push_back({created, 0, options_.now()});
+        candidates_.push_back({created, 0, options_.now(), false});
         shortest_ = std::min(shortest_, interval);
         if (!is_sooner) return;
         look_interval_ = interval;
@@ -193,8 +194,10 @@ private:
         bool const was_published = std::exchange(which.last_offset, last) != last;
         // Ours and the list's; whoever else has one keeps it.
         auto const is_held = [&] { return source.use_count() > 2; };
-        if (was_published || seen.was_asked_for || is_held() || has_members(*source))
-            which.used = now;
+        // Whoever held it at the last look may have let go of it only just now.
+        bool const is_in_use = is_held() || has_members(*source);
+        bool const was_in_use = std::exchange(which.was_held, is_in_use);
+        if (was_published || seen.was_asked_for || is_in_use || was_in_use) which.used = now;
         if (now - which.used >= source->options().idle_time_max &&
             list_->drop_if(*source, [&] { return !is_held(); }))
             return true;
