@@ -181,3 +181,32 @@ TEST_CASE("transport/close_channel: who was on a channel has left with its end, 
     CHECK(told ==
           std::vector<std::string>{R"({"join":"ann"})", R"({"leave":"ann"})", R"({"join":"ann"})"});
 }
+
+TEST_CASE("transport/close_channel: what waits for a tick comes before the end, though a flush "
+          "before it is read late") {
+    world w;
+    auto const tick = [&] {
+        virtual_now += 100ms;
+        w.wakes.tick(virtual_now);
+        w.run();
+    };
+    for (auto const* choice : {"mode=every", "mode=latest", "mode=every&keys=k"}) {
+        w.source.open("rate");
+        auto const ws = open_socket(w, "/ws?channel=rate&interval=100&" + std::string{choice});
+        ws->window = 0;
+        w.publish("rate", "1", {"k"});
+        tick();
+        w.publish("rate", "2", {"k"});
+        auto const cursor = w.cursor("rate", 2);
+        w.source.close("rate");
+        w.run();
+        ws->open_window();
+        w.run();
+        CHECK(messages_of(*ws).back() == R"({"channel":"rate","offset":1,"key":"k","data":1})");
+        tick();
+        auto const messages = messages_of(*ws);
+        CHECK(messages[messages.size() - 2] ==
+              R"({"channel":"rate","offset":2,"key":"k","data":2})");
+        CHECK(messages.back() == closed("rate", cursor));
+    }
+}

@@ -138,7 +138,8 @@ inline subscriber::taken subscriber::take(write_batch& batch, missed_events& mis
         missed.is_end = false;
         switch (has_credit ? take_from(from, batch, missed, events_max) : step::none) {
         case step::none:
-            if (!is_over) continue;
+            // What waits for a tick comes before the end.
+            if (!is_over || (has_credit && from.limit() < from.source().last_offset())) continue;
             if (!batch.empty()) return mark_due(from), taken::nothing;
             missed = {&from, {}, true};
             return taken::gap;
