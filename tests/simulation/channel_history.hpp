@@ -57,6 +57,7 @@ public:
     bool merges;                         ///< payloads are objects, whose fields are put together
     std::vector<published_event> events; ///< that of offset 1 first
     std::uint64_t first_kept = 1;        ///< what retention has left begins here
+    bool is_closed = false;              ///< nothing more comes, and who has read all is told
 
     [[nodiscard]] std::uint64_t last() const { return events.size(); }
     [[nodiscard]] published_event const& at(std::uint64_t offset) const {

@@ -190,12 +190,12 @@ public:
             each.queue.begin_read(true);
             each.queue.notice();
         }
-        for (std::size_t i = 0; i < world_.on->open_count(); ++i)
+        for (auto const i : world_.on->opened())
             kept_at_run_[i] = world_.on->at(i).history.first_kept;
     }
 
     /// The loop has run: channels that match a pattern are subscribed to.
-    void notice_matches();
+    void notice_matches(bool has_read = false);
 
     /// The loop ticks.
     void tick();
@@ -220,6 +220,7 @@ private:
 
     struct subscribed {
         std::size_t channel;
+        served_channel const* of;
         subscription_queue queue;
         std::uint64_t number;       ///< events of one that ended are not given back to the next
         bool is_by_pattern = false; ///< the client did not name it
@@ -325,6 +326,7 @@ private:
     std::optional<expected_reply> unexpected(wire_item const& found);
     std::optional<expected_reply> read_answer(std::string_view bytes);
     std::optional<expected_reply> read_new_gap(std::string_view content);
+    std::optional<expected_reply> read_end(std::string_view content);
     void arrive(planned_item const& item);
     void obey_deferred();
     subscribed* find(std::size_t channel);
@@ -342,7 +344,8 @@ private:
     std::deque<expected_reply> replies_;
     std::vector<command> deferred_;
     std::vector<watched_pattern> patterns_;
-    std::array<std::uint64_t, server::channel_count> kept_at_run_{}; ///< when the loop ran last
+    std::array<std::uint64_t, server::channel_count>
+        kept_at_run_{}; ///< when channels may have come
     bool has_had_patterns_ = false;
     bool is_shared_ = false;           ///< the cursor is one over several channels
     bool has_snapshot_events_ = false; ///< a subscription began with a snapshot

@@ -56,7 +56,10 @@ inline client::subscribed* client::find(std::string_view name) {
 inline void client::check_quiet() {
     if (session_ == nullptr) return;
     if (!replies_.empty() || !cut_rest_.empty()) fail("replies are not sent");
-    for (std::size_t i = 0; i < world_.on->open_count(); ++i)
+    for (auto const& each : subscriptions_)
+        if (each.of->history.is_closed)
+            fail("is not told that a channel was closed: " + each.of->history.name);
+    for (auto const i : world_.on->opened())
         if (!is_ending_ && is_covered(server::names[i]) && find(i) == nullptr)
             fail("a channel that came is left out: " + std::string{server::names[i]});
     begin_run();

@@ -17,6 +17,7 @@ inline void client::subscribe(std::size_t channel, bool has_snapshot, request::f
     // It may be by a pattern when it is obeyed, and nobody knows now what may then be changed.
     bool const is_there = find(channel) != nullptr && deferred_.empty();
     if (is_covered(server::names[channel]) && !is_there) delivery = {};
+    is_ahead = is_ahead && world_.on->is_open(channel);
     auto start = start_of(channel, has_snapshot, cursor);
     std::string text;
     if (cursor == request::from::now) text = "now";
@@ -75,6 +76,10 @@ inline void client::ask_for_history(std::size_t channel, history_question const&
     auto const name = std::string{server::names[channel]};
     if (!send("{\"history\":\"" + name + '"' + from.with_id() + asked.as_fields() + '}')) return;
     ++covered_.histories;
+    if (!world_.on->is_open(channel)) {
+        expect_error("unknown_channel", from);
+        return pump();
+    }
     replies_.push_back({history_text(world_.on->at(channel).history, asked, from.with_id(),
                                      world_.on->endpoint.options().history.bytes_max)});
     pump();
@@ -95,6 +100,10 @@ inline bool client::publish(publish_request const& wanted) {
         json.append(",\"data64\":\"").append(base64_text(wanted.payload)) += "\"}";
     else json.append(",\"data\":").append(wanted.payload) += '}';
     if (!send(json, false, is_binary ? '\x82' : '\x81')) return false;
+    if (!world_.on->is_open(wanted.channel)) {
+        replies_.push_back({"{\"error\":{\"code\":\"unknown_channel\",", "}" + with_id + "}"});
+        return false;
+    }
     if (wanted.kind == payload_kind::binary) ++covered_.publishes_of_bytes;
     auto const& to = world_.on->at(wanted.channel);
     auto const known = wanted.message_id.empty()
@@ -172,7 +181,7 @@ inline bool client::is_deferred(std::size_t channel) const {
 /// What a flush at a tick has of keys that were forgotten since the tick is not specified: where
 /// that can be, `latest` has no rate, and there are no key sets.
 inline void client::restrict(std::size_t channel, delivery_change& wanted) const {
-    if (world_.on->at(channel).history.keys_max >= server::keys) return;
+    if (world_.on->keys_max(channel) >= server::keys) return;
     auto const* const known = find(channel);
     auto const mode = known ? known->queue.delivery().mode : delivery_mode::every;
     if (wanted.mode.value_or(mode) == delivery_mode::latest) wanted.interval.reset();
@@ -183,7 +192,7 @@ inline void client::restrict(std::size_t channel, delivery_change& wanted) const
 
 /// The same for whatever a pattern may cover.
 inline void client::restrict_all(delivery_change& wanted) const {
-    for (std::size_t i = 0; i < world_.on->open_count(); ++i) restrict(i, wanted);
+    for (std::size_t i = 0; i < server::channel_count; ++i) restrict(i, wanted);
 }
 
 /// Not everything is specified: of forgotten keys it is open how much is told event by event, and
@@ -199,22 +208,22 @@ inline bool client::may_change(subscribed const& which, delivery_change const& w
     bool const leaves_latest = queue.is_latest() && meant.mode == delivery_mode::every;
     if (leaves_latest && (queue.may_miss_forgotten() || (waits && forgets))) return false;
     if (!meant.keys || is_plain()) return true;
-    return !queue.has_uncounted(meant.mode) &&
-           !(waits && !world_.on->at(which.channel).keeps_all());
+    return !queue.has_uncounted(meant.mode) && !(waits && !which.of->keeps_all());
 }
 
 /// Does with the cursors what a command asks for, and with the queues what that means.
 inline void client::obey_plainly(command const& from) {
     auto& cursors = session_->cursors();
     auto* const known = find(from.channel);
-    if ((known == nullptr) != (from.what == command::kind::subscribe)) return;
+    bool const begins = from.what == command::kind::subscribe;
+    if ((known == nullptr) != begins || (begins && !world_.on->is_open(from.channel))) return;
     auto* const subscription = real(from.channel);
     switch (from.what) {
     case command::kind::subscribe: {
         opened_cursor opened;
         auto const delivery = from.delivery.applied_to({});
-        auto& added = cursors.add(world_.on->at(from.channel).source, encoding_of<plain_encoder>,
-                                  from.start, delivery, opened);
+        auto& added = cursors.add(world_.on->at(from.channel).source->shared_from_this(),
+                                  encoding_of<plain_encoder>, from.start, delivery, opened);
         if (opened.is_ahead) cursors.remove(added);
         return open(from.channel, from.start, delivery, {});
     }

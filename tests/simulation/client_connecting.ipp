@@ -129,6 +129,7 @@ inline void client::open(std::size_t channel, start_position const& start,
         replies_.push_back(
             {"{\"error\":{\"code\":\"" + std::string{code} + "\",", "}" + with_id + "}"});
     };
+    if (!world_.on->is_open(channel)) return refuse("unknown_channel");
     if (find(channel) != nullptr) return refuse("already_subscribed");
     if (auto const begun = begin(channel, start, delivery)) return announce(*begun, with_id);
     ++covered_.refusals;
@@ -156,7 +157,8 @@ client::begin(std::size_t channel, start_position const& start, delivery_options
             fail("a subscription to " + history.name + " starts at " +
                  std::to_string(begun.at.offset) + ", due" + queue.describe());
     }
-    subscriptions_.push_back({channel, std::move(queue), ++subscriptions_made_});
+    subscriptions_.push_back(
+        {channel, &world_.on->at(channel), std::move(queue), ++subscriptions_made_});
     return begun;
 }
 

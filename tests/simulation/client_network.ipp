@@ -35,6 +35,7 @@ inline bool client::write_some() {
     is_gathering_ = true;
     bool const is_alone = !world_.on->loops[loop_index_].is_running();
     for (auto& each : subscriptions_) each.queue.begin_read(is_alone);
+    for (auto const i : world_.on->opened()) kept_at_run_[i] = world_.on->at(i).history.first_kept;
     session_->gather(batch_);
     is_gathering_ = false;
     plan_.clear();

@@ -50,7 +50,7 @@ inline void client::open_pattern(command const& from) {
     ++covered_.patterns;
     auto const delivery = from.delivery.applied_to({});
     std::vector<beginning> all;
-    for (std::size_t i = 0; i < world_.on->open_count(); ++i) {
+    for (auto const i : world_.on->opened()) {
         if (!covers(from.pattern, server::names[i]) || find(i) != nullptr) continue;
         bool const is_named = from.cursor == request::from::seen && from.seen[i];
         bool const is_new = from.cursor == request::from::seen || is_covered(server::names[i]);
@@ -62,8 +62,8 @@ inline void client::open_pattern(command const& from) {
         subscriptions_.back().is_by_pattern = true;
     }
     // Of a channel that is not there any more, what was not seen is lost.
-    for (std::size_t i = world_.on->open_count(); i < server::channel_count; ++i)
-        if (from.cursor == request::from::seen && from.seen[i] &&
+    for (std::size_t i = 0; i < server::channel_count; ++i)
+        if (from.cursor == request::from::seen && from.seen[i] && !world_.on->is_open(i) &&
             covers(from.pattern, server::names[i]))
             all.push_back({i, {}, false, gap{1, 0, gap_reason::epoch}, true});
     patterns_.push_back({from.pattern, delivery});
@@ -124,7 +124,8 @@ inline void client::take_over(command const& from, subscribed& covered) {
 
 /// Channels that were created and that the server has noticed are subscribed to, from their
 /// beginning, or what was kept of it when the loop noticed.
-inline void client::notice_matches() {
+/// @param has_read  whether they may have been read since
+inline void client::notice_matches(bool has_read) {
     if (patterns_.empty() || !session_ || is_ending_) return;
     auto& cursors = session_->cursors();
     for (std::size_t i = 0; i < cursors.count(); ++i) {
@@ -142,15 +143,24 @@ inline void client::notice_matches() {
         // If several patterns cover it, any of them may say how.
         subscription_queue queue{history, found.delivery()};
         queue.open_at(kept_at_run_[channel] - 1);
-        if (!queue.is_reached(at.offset))
+        if (!has_read && !queue.is_reached(at.offset))
             fail("channel " + history.name + " comes at " + std::to_string(at.offset) + ", due" +
                  queue.describe());
-        subscriptions_.push_back({channel, std::move(queue), ++subscriptions_made_, true});
-        if (is_websocket())
-            replies_.push_back({"{\"subscribed\":\"" + history.name + "\",\"pattern\":\"",
+        subscriptions_.push_back(
+            {channel, &world_.on->at(channel), std::move(queue), ++subscriptions_made_, true});
+        if (!is_websocket()) continue;
+        auto const begun = "{\"subscribed\":\"" + history.name + "\",\"pattern\":\"";
+        if (has_read) {
+            expected_reply reply{
+                begun + by->text + "\",\"cursor\":\"", "\",\"recovered\":false}", {{channel, {}}}};
+            reply.reached = std::make_shared<subscription_queue>(subscriptions_.back().queue);
+            replies_.push_back(std::move(reply));
+        } else {
+            replies_.push_back({begun,
                                 "\",\"cursor\":\"" + position_text(at.epoch, at.offset) +
                                     "\",\"recovered\":false}",
                                 {{channel, at}}});
+        }
     }
 }
 

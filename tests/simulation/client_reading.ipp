@@ -2,19 +2,27 @@
 
 namespace livetape::simulation {
 
-/// Reads the cursor of a stream or an answer: for each subscription the place that was reached.
+/// Reads the cursor of a stream or an answer: for each subscription, in whatever order, the place
+/// that was reached.
 inline std::optional<std::vector<place>> client::read_cursor(strict_reader& reader) {
     std::vector<place> places;
     if (subscriptions_.empty() && !reader.skip("oldest")) return std::nullopt;
-    for (auto& each : subscriptions_) {
-        auto const& source = each.queue.source();
+    std::vector<bool> is_told(subscriptions_.size());
+    while (places.size() < subscriptions_.size()) {
+        std::size_t which = 0;
+        if (is_shared_) {
+            if (!places.empty() && !reader.skip("!")) return std::nullopt;
+            while (which < is_told.size() &&
+                   !reader.skip(subscriptions_[which].queue.source().name + '~'))
+                ++which;
+        }
+        if (which == is_told.size() || is_told[which]) return std::nullopt;
+        auto& each = subscriptions_[which];
         position at;
-        if (is_shared_ &&
-            !((places.empty() || reader.skip("!")) && reader.skip(source.name) && reader.skip("~")))
-            return std::nullopt;
-        if (!read_position(reader, at) || at.epoch != source.epoch ||
+        if (!read_position(reader, at) || at.epoch != each.queue.source().epoch ||
             !each.queue.is_reached(at.offset))
             return std::nullopt;
+        is_told[which] = true;
         places.push_back({each.channel, at});
     }
     return places;
@@ -189,7 +197,9 @@ inline std::optional<expected_reply> client::unexpected(wire_item const& found) 
         subscriptions_.clear();
         return made;
     case wire_item::kind::answer: return read_answer(found.content);
-    case wire_item::kind::text: return read_new_gap(found.content);
+    case wire_item::kind::text:
+        if (auto ended = read_end(found.content)) return ended;
+        return read_new_gap(found.content);
     default: return std::nullopt;
     }
 }
@@ -206,13 +216,40 @@ inline std::optional<expected_reply> client::read_new_gap(std::string_view conte
     auto* const of = missed ? find(name) : nullptr;
     if (of == nullptr || !of->queue.skip(*missed)) return std::nullopt;
     ++covered_.gaps;
-    auto const& options = world_.on->at(of->channel).source->options();
+    auto const& options = of->of->source->options();
     if (!is_plain() && options.on_overrun == overrun_policy::close) {
         ++covered_.overruns;
         is_ending_ = may_end_ = true;
         subscriptions_.clear();
     }
     return expected_reply{std::string{content}};
+}
+
+/// The end of a channel that was closed, for who has all that is wanted of it, or may have no more.
+inline std::optional<expected_reply> client::read_end(std::string_view content) {
+    auto json = content;
+    if (transport_ == transport_kind::sse && json.starts_with("data: ")) json.remove_prefix(6);
+    strict_reader reader{json};
+    std::string_view name;
+    position at;
+    if (!reader.skip("{\"unsubscribed\":\"") || !reader.read_string(name) ||
+        !reader.skip(",\"cursor\":\"") || !read_position(reader, at) ||
+        !reader.skip("\",\"reason\":\"closed\"}") ||
+        reader.rest() != (transport_ == transport_kind::sse ? "\n\n" : ""))
+        return std::nullopt;
+    auto* const of = find(name);
+    if (of == nullptr || !of->of->history.is_closed || at.epoch != of->of->history.epoch)
+        return std::nullopt;
+    auto const channel = of->channel;
+    bool const has_credit = of->queue.delivery().credit != std::optional<std::uint32_t>{0};
+    if ((has_credit && !of->queue.empty()) || !of->queue.is_reached(at.offset)) return std::nullopt;
+    ++covered_.ends;
+    subscriptions_.erase(subscriptions_.begin() + (of - subscriptions_.data()));
+    notice_matches(true);
+    if (find(channel) != nullptr) ++covered_.next_lives;
+    if (transport_ == transport_kind::sse && subscriptions_.empty() && patterns_.empty())
+        is_ending_ = may_end_ = true;
+    return expected_reply{std::string{content}, {}, {{channel, at}}};
 }
 
 inline std::optional<expected_reply> client::read_answer(std::string_view bytes) {
@@ -288,7 +325,9 @@ inline std::optional<expected_reply> client::read_answer(std::string_view bytes)
         if (!may_stop && each.queue.is_overdue())
             fail("an answer leaves out what is due of " + each.queue.source().name + ": " +
                  std::string{bytes});
-    if (events == 0 && gaps == 0 && virtual_now < poll_deadline_)
+    bool const is_over = std::any_of(subscriptions_.begin(), subscriptions_.end(),
+                                     [](auto const& each) { return each.of->history.is_closed; });
+    if (events == 0 && gaps == 0 && !is_over && virtual_now < poll_deadline_)
         fail("a poll is answered with nothing before its time");
     expected_reply made{std::string{bytes}, {}, std::move(places).value_or(std::vector<place>{})};
     subscriptions_.clear();

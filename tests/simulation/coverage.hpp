@@ -14,8 +14,8 @@ struct coverage {
                   histories = 0, histories_by_get = 0, unchanged_histories = 0,
                   publishes_by_post = 0, publishes_of_bytes = 0, duplicates = 0, merged = 0,
                   flushed = 0, asked_for = 0, copied = 0, patterns = 0, late_channels = 0,
-                  take_overs = 0, conflated = 0, deaths_in_callback = 0, lives = 0,
-                  quiet_checks = 0;
+                  take_overs = 0, conflated = 0, deaths_in_callback = 0, lives = 0, closed = 0,
+                  ends = 0, next_lives = 0, dropped = 0, quiet_checks = 0;
 
     /// Calls `visit(name, count)` for each.
     template <class Visit>
@@ -57,6 +57,10 @@ struct coverage {
         visit("events that stand for several", conflated);
         visit("sessions destroyed in their callback", deaths_in_callback);
         visit("lives of the server", lives);
+        visit("channels closed", closed);
+        visit("ends of channels told", ends);
+        visit("channels that begin anew while the end is read", next_lives);
+        visit("idle channels dropped", dropped);
         visit("checks at rest", quiet_checks);
     }
 };

@@ -53,6 +53,7 @@ public:
     void end_of_input() override { end_ = session_end::abort; }
     void gather(write_batch& batch) override {
         auto const report = [this](auto const& missed) {
+            if (missed.is_end) return report_end(*missed.of);
             auto const text = gap_text(missed.of->source().name(), missed.range);
             websocket::append_frame(out_.lane(), websocket::opcode::text, text);
             return true;
@@ -68,6 +69,16 @@ public:
     subscriber& cursors() override { return cursors_; }
 
 private:
+    bool report_end(subscription& ended) {
+        auto const at = ended.reached();
+        auto const text = "{\"unsubscribed\":\"" + std::string{ended.source().name()} +
+                          "\",\"cursor\":\"" + position_text(at.epoch, at.offset) +
+                          "\",\"reason\":\"closed\"}";
+        websocket::append_frame(out_.lane(), websocket::opcode::text, text);
+        cursors_.remove(ended);
+        return true;
+    }
+
     outbox out_;
     subscriber cursors_;
     session_end end_ = session_end::none;

@@ -8,6 +8,7 @@
 #include <livetape/channel/channel.hpp>
 #include <livetape/channel/slow_copy.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -61,6 +62,22 @@ struct served_channel {
     std::uint64_t keyless_in_ten = 0; ///< events of ten that have no key
     std::optional<copying> copies{};  ///< it follows another channel, besides what else comes
     bool is_copied = false;           ///< another one follows it
+
+    /// Of a channel that is dropped when it is idle: nothing here keeps it.
+    bool is_idling = false;
+    std::weak_ptr<channel> idling{};
+    std::chrono::nanoseconds idle_time_max{0};
+    time_point used{};    ///< when it was surely not idle
+    time_point touched{}; ///< the last time that it may have been asked for, or that it had readers
+
+    /// Whether it may be gone, and whether it must be: it is dropped after `idle_time_max`, or a
+    /// while more, because it is looked at now and then.
+    [[nodiscard]] bool may_be_dropped() const {
+        return is_idling && virtual_now - used >= idle_time_max;
+    }
+    [[nodiscard]] bool must_be_dropped() const {
+        return is_idling && virtual_now - touched >= 2 * idle_time_max;
+    }
 
     /// Events that were published and are not to be seen yet, because the channel is on a timer.
     std::deque<published_event> collected{};

@@ -19,6 +19,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace livetape::simulation {
 
@@ -63,17 +65,60 @@ public:
     server(std::uint64_t seed, random_source& random, coverage& seen)
         : source{{}, {channel_count, seed, read_virtual_now}}, endpoint{source, options()},
           covered_{seen} {
-        while (opened_ < channels_at_first) open(random);
+        for (std::size_t i = 0; i < channel_count; ++i)
+            keys_max_[i] =
+                i < channels_at_first && random.one_in(3) ? 1 + random.below(keys) : 1000;
+        while (order_.size() < channels_at_first) open(order_.size(), random);
         if (random.one_in(3)) begin_copy(random);
     }
 
-    /// Opens one more channel; does nothing if all are open.
+    /// Opens one more channel, which may have been there before; does nothing if all are open.
     void open_another(random_source& random) {
-        if (opened_ < channel_count) open(random);
+        auto const closed = channel_count - order_.size();
+        if (closed == 0) return;
+        auto which = random.below(closed);
+        for (std::size_t i = 0; i < channel_count; ++i)
+            if (!is_open(i) && which-- == 0) return open(i, random);
     }
 
-    [[nodiscard]] std::size_t open_count() const { return opened_; }
+    /// Ends a channel, unless it is copied; who has read all that there was is then told.
+    void close(std::size_t index) {
+        auto& of = at(index);
+        if (of.is_copied || of.copies) return;
+        ++covered_.closed;
+        auto const kept = of.source->shared_from_this();
+        if (!source.close(of.history.name)) fail("a channel that is open cannot be closed");
+        if (kept->try_publish("0").refusal != publish_refusal::no_channel)
+            fail("something is published into a closed channel");
+        of.interval = {};
+        show(index, true);
+        of.history.is_closed = true;
+        of.source = kept;
+        over_.push_back(take_away(index));
+    }
+
+    [[nodiscard]] bool is_open(std::size_t index) const { return channels_[index] != nullptr; }
+    /// The channels that are open, in the order of their creation.
+    [[nodiscard]] std::vector<std::size_t> const& opened() const { return order_; }
+    [[nodiscard]] std::size_t draw(random_source& random) const {
+        return order_[random.below(order_.size())];
+    }
     [[nodiscard]] served_channel& at(std::size_t index) { return *channels_[index]; }
+    /// How many keys the channels of that name know, whichever life it is.
+    [[nodiscard]] std::size_t keys_max(std::size_t index) const { return keys_max_[index]; }
+
+    /// Clients may ask for any channel now.
+    void touch() {
+        for (auto const index : order_) at(index).touched = virtual_now;
+    }
+    /// Time is about to pass: channels with subscribers are not idle now. A loop that is yet to
+    /// run may hold one that has none any more.
+    void note_use() {
+        if (loops[0].is_woken() || loops[1].is_woken()) touch();
+        for (auto const index : order_)
+            if (at(index).is_idling && at(index).source->subscriber_count() > 0)
+                at(index).used = at(index).touched = virtual_now;
+    }
 
     /// Called with a channel's history for each event that is there to be seen.
     using seen_function = void (*)(void* context, channel_history const& in);
@@ -101,6 +146,7 @@ public:
     void note(std::size_t index, std::string_view key, std::string_view payload, payload_kind kind,
               std::string_view id) {
         auto& to = at(index);
+        to.used = to.touched = virtual_now;
         if (!id.empty()) to.memory.add(id, to.next_offset(), virtual_now);
         to.collect(key, payload, kind);
         show(index, false);
@@ -112,16 +158,19 @@ public:
         show(index, false);
     }
 
-    /// What is due by now is done: collected events are there, and copies, and old events are gone.
+    /// What is due by now is done: collected events are there, and copies, and old events are gone,
+    /// and so are channels that nobody uses.
     void advance() {
         source.advance(virtual_now);
+        drop_idle();
         for (auto& each : channels_)
             if (each && each->copies && each->copies->due <= virtual_now) copy(*each);
-        for (std::size_t i = 0; i < opened_; ++i) {
-            show(i, true);
-            at(i).just_copied = 0;
-            look_at_retention(i);
+        for (auto const index : order_) {
+            show(index, true);
+            at(index).just_copied = 0;
+            look_at_retention(at(index));
         }
+        for (auto const& each : over_) look_at_retention(*each);
     }
 
     /// Somebody goes on after an event: what is collected up to it is flushed.
@@ -147,8 +196,7 @@ public:
 
     /// What retention keeps is the channel's to say; that it keeps enough and not too much is
     /// checked here.
-    void look_at_retention(std::size_t index) {
-        auto& of = at(index);
+    void look_at_retention(served_channel& of) {
         auto const first = of.source->first_offset();
         auto const& limits = of.source->options();
         auto const last = of.history.last();
@@ -185,7 +233,7 @@ private:
             if (of.interval.count() > 0) ++covered_.flushed;
             of.history.publish(std::move(of.collected.front()));
             of.collected.pop_front();
-            if (of.history.last() == of.source->last_offset()) look_at_retention(index);
+            if (of.history.last() == of.source->last_offset()) look_at_retention(of);
             for (auto& each : channels_)
                 if (each && each->copies && each->copies->from == index) each->copies->note();
             if (call_seen_ != nullptr) call_seen_(context_, of.history);
@@ -214,13 +262,31 @@ private:
         return options;
     }
 
-    void open(random_source& random) {
-        auto const name = names[opened_];
+    std::unique_ptr<served_channel> take_away(std::size_t index) {
+        order_.erase(std::find(order_.begin(), order_.end(), index));
+        return std::move(channels_[index]);
+    }
+
+    void drop_idle() {
+        for (auto index = channel_count; index > 0; --index) {
+            auto const& each = channels_[index - 1];
+            if (!each || !each->is_idling) continue;
+            bool const is_gone = each->idling.expired();
+            if (is_gone ? !each->may_be_dropped() : each->must_be_dropped())
+                fail("channel " + each->history.name +
+                     (is_gone ? " is dropped too early" : " is not dropped"));
+            if (!is_gone) continue;
+            ++covered_.dropped;
+            take_away(index - 1);
+        }
+    }
+
+    void open(std::size_t index, random_source& random) {
+        auto const name = names[index];
         constexpr std::array<std::uint64_t, 4> counts{1, 3, 20, 100'000};
         channel_options options;
         options.log_events_max = counts[random.below(counts.size())];
-        options.keys_max =
-            opened_ < channels_at_first && random.one_in(3) ? 1 + random.below(keys) : 1000;
+        options.keys_max = keys_max_[index];
         if (random.one_in(4)) options.log_age_max = std::chrono::milliseconds{200};
         if (random.one_in(4)) options.on_overrun = overrun_policy::close;
         if (random.one_in(3)) options.log_bytes_max = 4096;
@@ -229,13 +295,22 @@ private:
         if (random.one_in(2)) options.collected_bytes_max = 1000;
         options.publish_window_events = random.below(4);
         if (random.one_in(2)) options.publish_window_age = std::chrono::milliseconds{50};
+        if (index != 0 && random.one_in(4)) options.idle_time_max = std::chrono::seconds{1};
         auto const source_of = source.try_open(name, options);
         channel_history history{name, source_of->epoch(), options};
         constexpr std::array<std::uint64_t, 4> keyless{0, 0, 3, 10};
-        channels_[opened_++] = std::make_unique<served_channel>(
+        channels_[index] = std::make_unique<served_channel>(
             served_channel{source_of, std::move(history), publish_memory{options},
                            keyless[random.below(keyless.size())]});
-        channels_[opened_ - 1]->interval = options.publish_interval;
+        auto& opened = at(index);
+        opened.interval = options.publish_interval;
+        order_.push_back(index);
+        if (options.idle_time_max.count() == 0) return;
+        opened.is_idling = true;
+        opened.idling = source_of;
+        opened.idle_time_max = options.idle_time_max;
+        opened.used = opened.touched = virtual_now;
+        opened.source = {std::shared_ptr<void>{}, source_of.get()};
     }
 
     /// The last channel follows the first one. Which of them is first at one instant is open, so
@@ -247,7 +322,7 @@ private:
         bool const merges = at(from).history.merges || to.history.merges;
         // How many large events an index of keys keeps is not specified.
         bool const fits = options_of.log_bytes_max <= to.source->options().log_bytes_max;
-        if (merges || !fits || options_of.log_age_max.count() > 0) return;
+        if (merges || !fits || to.is_idling || options_of.log_age_max.count() > 0) return;
         at(from).set_interval(std::chrono::nanoseconds{0});
         at(from).is_copied = true;
         slow_copy_options options{std::chrono::milliseconds{random.one_in(2) ? 10 : 30}};
@@ -257,7 +332,9 @@ private:
     }
 
     std::array<std::unique_ptr<served_channel>, channel_count> channels_;
-    std::size_t opened_ = 0;
+    std::array<std::size_t, channel_count> keys_max_{};
+    std::vector<std::size_t> order_; // of the channels that are open, as they were created
+    std::vector<std::unique_ptr<served_channel>> over_; // closed, and perhaps not read yet
     coverage& covered_;
     seen_function call_seen_ = nullptr;
     void* context_ = nullptr;

@@ -61,6 +61,7 @@ public:
         else if (choice < 992) server_->advance();
         else if (choice < 993) change_timer();
         else if (choice < 995) server_->open_another(random);
+        else if (choice < 996) close_channel();
         else if (choice < 999) advance(std::chrono::milliseconds{random.below(40'000)});
         else restart();
         if (!server_->error.empty()) judge_.fail(server_->error);
@@ -141,7 +142,7 @@ private:
     }
 
     void publish() {
-        auto const index = random().below(server_->open_count());
+        auto const index = server_->draw(random());
         auto& to = server_->at(index);
         auto const key = draw_key(to);
         auto const drawn = draw_payload(to);
@@ -216,6 +217,7 @@ private:
     }
 
     void act(client& who) {
+        server_->touch();
         if (!who.is_connected()) return connect(who);
         auto const choice = random().below(20);
         if (is_told_)
@@ -224,7 +226,9 @@ private:
         if (choice == 0) return who.cut();
         if (choice == 1 && random().one_in(4)) return who.hang_up();
         if (!who.takes_commands()) return;
-        auto const channel = random().below(server_->open_count());
+        // Now and then it names one that is not there.
+        auto const channel =
+            random().one_in(10) ? random().below(server::channel_count) : server_->draw(random());
         if (choice < 6)
             return who.subscribe(channel, random().one_in(2), draw_cursor(), random().one_in(20),
                                  draw_delivery());
@@ -234,8 +238,7 @@ private:
             return who.give_credit(channel, 1 + static_cast<std::uint32_t>(random().below(3)));
         if (choice < 16) return who.ask_for_stats(channel);
         if (choice < 17 && random().one_in(2)) return subscribe_to_pattern(who);
-        if (choice < 17)
-            return who.ask_for_history(channel, draw_question(server_->at(channel).history.last()));
+        if (choice < 17) return who.ask_for_history(channel, draw_question(channel));
         if (!who.is_plain()) publish_by(who, channel);
     }
 
@@ -246,6 +249,7 @@ private:
     }
 
     [[nodiscard]] publish_request draw_publish(std::size_t channel) {
+        if (!server_->is_open(channel)) return {channel, {}, "0", {}, {}};
         auto const& to = server_->at(channel);
         publish_request wanted{channel, draw_key(to), {}, {}, {}};
         if (to.history.merges) wanted.payload = draw_fields(to.next_offset());
@@ -266,11 +270,11 @@ private:
 
     /// Somebody makes a request that is answered at once.
     void request() {
-        auto const channel = random().below(server_->open_count());
+        server_->touch();
+        auto const channel = server_->draw(random());
         if (is_told_) tell("  a request about " + server_->at(channel).history.name);
         if (random().one_in(2))
-            return requests_.ask_for_history(
-                channel, draw_question(server_->at(channel).history.last()), random().one_in(2));
+            return requests_.ask_for_history(channel, draw_question(channel), random().one_in(2));
         auto wanted = draw_publish(channel);
         if (wanted.kind == payload_kind::binary && random().one_in(2))
             wanted = {channel, wanted.key, std::string(wanted.payload.size(), 't'),
@@ -278,13 +282,22 @@ private:
         requests_.publish(wanted);
     }
 
+    /// There is always one that is open.
+    void close_channel() {
+        if (server_->opened().size() == 1) return;
+        auto const index = server_->draw(random());
+        if (is_told_) tell("  closes " + server_->at(index).history.name);
+        server_->close(index);
+    }
+
     void change_timer() {
         constexpr std::array<std::uint64_t, 3> intervals{0, 10, 30};
-        server_->set_interval(random().below(server_->open_count()),
+        server_->set_interval(server_->draw(random()),
                               std::chrono::milliseconds{intervals[random().below(3)]});
     }
 
-    [[nodiscard]] history_question draw_question(std::uint64_t last) {
+    [[nodiscard]] history_question draw_question(std::size_t channel) {
+        auto const last = server_->is_open(channel) ? server_->at(channel).history.last() : 0;
         history_question asked;
         if (random().one_in(2)) asked.from = random().below(last + 2);
         if (random().one_in(3)) asked.to = random().below(last + 3);
@@ -345,9 +358,9 @@ private:
     void connect(client& who) {
         client::request asked;
         asked.transport = static_cast<transport_kind>(random().below(5));
-        for (std::size_t i = 0; i < server_->open_count(); ++i)
+        for (auto const i : server_->opened())
             if (random().one_in(2)) asked.channels.push_back(i);
-        if (asked.channels.empty()) asked.channels.push_back(random().below(server_->open_count()));
+        if (asked.channels.empty()) asked.channels.push_back(server_->draw(random()));
         if (asked.transport != transport_kind::plain && random().one_in(5)) {
             asked.patterns.emplace_back(patterns[random().below(patterns.size())]);
             if (random().one_in(2)) asked.channels.clear();
@@ -386,6 +399,7 @@ private:
                 [](auto const& a, auto const& b) { return a->wakes_at() < b->wakes_at(); });
             auto const at = std::min({(*next)->wakes_at(), next_tick(), server_->next_advance()});
             if (at > until) break;
+            server_->note_use();
             virtual_now = std::max(virtual_now, at);
             if (server_->next_advance() <= virtual_now) server_->advance();
             if (!server_->error.empty()) judge_.fail(server_->error);
@@ -393,7 +407,9 @@ private:
                 if (server_->loops[i].awaited_tick() <= virtual_now) tick(i);
             if ((*next)->wakes_at() <= virtual_now) (*next)->pump();
         }
+        server_->note_use();
         virtual_now = until;
+        server_->note_use();
         if (is_told_) tell("  it is " + std::to_string(virtual_now.time_since_epoch().count()));
     }
 
