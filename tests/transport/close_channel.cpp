@@ -210,3 +210,18 @@ TEST_CASE("transport/close_channel: what waits for a tick comes before the end, 
         CHECK(messages.back() == closed("rate", cursor));
     }
 }
+
+TEST_CASE("transport/close_channel: a change between the close and its tick loses no end") {
+    world w;
+    w.source.open("rate");
+    auto const ws = open_socket(w, "/ws?channel=rate&interval=100");
+    ws->send(masked(R"({"change":"rate","credit":0})"));
+    w.publish("rate", "1");
+    w.source.close("rate");
+    ws->send(masked(R"({"change":"rate","keys":null})"));
+    w.run();
+    virtual_now += 100ms;
+    w.wakes.tick(virtual_now);
+    w.run();
+    CHECK(messages_of(*ws).back().find(R"("reason":"closed")") != std::string::npos);
+}

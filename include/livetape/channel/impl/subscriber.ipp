@@ -77,8 +77,10 @@ inline void subscriber::schedule(subscription& which) {
     which.wake();
     which.look();
     if (which.is_open()) mark_due(which);
-    // What lies beyond this flush waits for a tick, and the signal that asks for it may be gone.
-    if (which.has_credit() && which.limit() < which.source().last_offset()) which.feed_->rouse();
+    // What lies beyond this flush waits for a tick, and so does the end; the signal that asks for
+    // it may be gone.
+    bool const waits = which.has_credit() && which.limit() < which.source().last_offset();
+    if (waits || which.source().is_closed()) which.feed_->rouse();
 }
 
 inline void subscriber::remove(subscription& which) {
