@@ -90,7 +90,7 @@ enum class error : std::uint8_t {
     gap,           ///< events were lost and this transport cannot say so in the stream
     stalled,       ///< the peer took no byte for the stall time
     idle_timeout,  ///< the peer sent nothing, not even a pong, for the idle time
-    control_flood, ///< replies that the peer does not read exceed the limit
+    control_flood, ///< more than the limit waits for a peer that does not read it
 
     // A client's side: where it connects to, and what it is answered.
     bad_url_scheme,        ///< a URL of a scheme other than ws, wss, http and https

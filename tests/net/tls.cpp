@@ -530,6 +530,26 @@ TEST_CASE("net/tls: carries large messages both ways while the client is slow to
     CHECK(client.has_close_notify());
 }
 
+TEST_CASE("net/tls: reads no more from a client that does not read, until it does") {
+    tls_server s;
+    tls_client client{s.port, {.receive_buffer_bytes = 4096}};
+    client.open_websocket("/echo");
+    // With this on its way back there is room for nothing else.
+    std::string const large(1u << 20, 'x');
+    for (int i = 0; i < 3; ++i) {
+        client.send_frame(websocket::opcode::binary, large);
+        for (int k = 0; k < 20; ++k) {
+            client.send_frame(websocket::opcode::text, std::to_string(k) + std::string(500, '.'));
+            client.send_frame(websocket::opcode::ping, std::to_string(k));
+        }
+        CHECK(client.read_message() == test::binary(large));
+        for (int k = 0; k < 20; ++k) {
+            CHECK(client.read_message() == test::text(std::to_string(k) + std::string(500, '.')));
+            CHECK(client.read_message() == test::pong(std::to_string(k)));
+        }
+    }
+}
+
 TEST_CASE("net/tls: sends a long run of the log in large records, to slow readers too") {
     channel_options channels;
     channels.log_bytes_max = 64u << 20;

@@ -111,22 +111,20 @@ public:
         return *this;
     }
 
-    /// Feeds bytes in pieces; each piece lies in a block of its own, so that a sanitizer sees a
-    /// session that keeps a view of it.
+    /// Sends bytes, which are fed in pieces; each piece lies in a block of its own, so that a
+    /// sanitizer sees a session that keeps a view of it. What the session does not want yet waits.
     void send(std::string_view bytes, std::size_t fed_bytes = unlimited) {
-        while (!bytes.empty() && !is_over) {
-            auto const piece = bytes.substr(0, fed_bytes);
-            bytes.remove_prefix(piece.size());
-            std::vector<char> block(piece.begin(), piece.end());
-            on.feed(block, virtual_now);
-            pump();
-        }
+        in_transit += bytes;
+        fed_bytes_ = fed_bytes;
+        feed();
     }
 
     void end_input() {
-        on.end_of_input(virtual_now);
-        pump();
+        has_input_ended_ = true;
+        feed();
     }
+
+    std::string in_transit; ///< sent by the peer, not wanted by the session yet
 
     void shut_down() {
         on.shut_down(virtual_now);
@@ -164,6 +162,7 @@ public:
         }
         wakes_at = on.wake(virtual_now);
         if (on.end() == session_end::abort) finish(true);
+        feed();
     }
 
     /// Begins a write that a test ends itself, as on a stream that is not driven by readiness.
@@ -190,9 +189,28 @@ public:
     }
 
 private:
+    void feed() {
+        if (std::exchange(is_feeding_, true)) return;
+        std::size_t fed = 0;
+        while (fed < in_transit.size() && !is_over && wants_input(on)) {
+            auto const piece = std::string_view{in_transit}.substr(fed, fed_bytes_);
+            fed += piece.size();
+            std::vector<char> block(piece.begin(), piece.end());
+            on.feed(block, virtual_now);
+            pump();
+        }
+        in_transit.erase(0, fed);
+        if (has_input_ended_ && in_transit.empty() && !is_over && wants_input(on)) {
+            has_input_ended_ = false;
+            on.end_of_input(virtual_now);
+            pump();
+        }
+        is_feeding_ = false;
+    }
+
     void flush() {
         bool const is_whole = !write() || planned_.size() == written_;
-        if (!is_whole || on.end() != session_end::none) pump();
+        if (!is_whole || on.end() != session_end::none || !in_transit.empty()) pump();
         else if (on.cursors().is_due()) on.cursors().make_ready(); // as a connection does
     }
 
@@ -234,6 +252,9 @@ private:
     write_batch batch_;
     std::string planned_;
     std::size_t written_ = 0;
+    std::size_t fed_bytes_ = unlimited;
+    bool has_input_ended_ = false;
+    bool is_feeding_ = false;
     bool is_in_flight_ = false;
     bool is_blocked_ = false; // the stream took less than all, and will say when it takes more
 };

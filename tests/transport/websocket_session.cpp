@@ -337,21 +337,6 @@ TEST_CASE("transport/websocket_session: commands that come while a write is in f
     }
 }
 
-TEST_CASE("transport/websocket_session: commands that wait for a write are bounded") {
-    world w{{.reply_bytes_max = 200}};
-    fill(w, "a", 1);
-    auto const ws = open_socket(w, "/ws?channel=a&cursor=oldest");
-    ws->window = 0;
-    fill(w, "a", 1);
-    ws->window = unlimited;
-    REQUIRE(ws->begin_write() > 0);
-    for (int i = 0; i < 20; ++i) ws->send(masked(R"({"unsubscribe":"a"})"));
-    CHECK(w.count(error::control_flood) == 1);
-    ws->end_write(0);
-    ws->pump();
-    CHECK(read_websocket(ws->received).close_code == 1008);
-}
-
 TEST_CASE("transport/websocket_session: replies and pongs overtake a large backlog") {
     world w{{}, {.log_bytes_max = 16u << 20}};
     w.source.open("ticks");
@@ -385,33 +370,6 @@ TEST_CASE("transport/websocket_session: a reply that is cut lets no event overta
         CHECK(messages[2].starts_with(R"({"gap")"));
         CHECK(messages[3].starts_with(R"({"channel")"));
     }
-}
-
-TEST_CASE("transport/websocket_session: replies that the peer does not read are bounded") {
-    auto const messages_until_closed = [](std::size_t bytes_max) {
-        world w{{.reply_bytes_max = bytes_max}};
-        auto const ws = open_socket(w);
-        ws->window = 0;
-        int count = 0;
-        while (w.count(error::control_flood) == 0 && count < 1000) {
-            ws->send(masked("12345678", websocket::opcode::ping));
-            ++count;
-        }
-        // What is still read makes nothing more.
-        auto const errors = w.count_all();
-        ws->send(masked("", websocket::opcode::ping));
-        CHECK(w.count_all() == errors);
-        ws->open_window();
-        auto const inbox = read_websocket(ws->received);
-        CHECK(inbox.close_code == 1008);
-        CHECK(inbox.pongs.size() == static_cast<std::size_t>(count));
-        CHECK(ws->is_over);
-        return count;
-    };
-    // A pong has 10 bytes: at the limit another one is made, over it none.
-    CHECK(messages_until_closed(99) == 11);
-    CHECK(messages_until_closed(100) == 12);
-    CHECK(messages_until_closed(101) == 12);
 }
 
 TEST_CASE("transport/websocket_session: who is silent is pinged, and closed if no pong comes [RFC "

@@ -86,6 +86,7 @@ private:
     virtual void settle(write_batch& batch, std::size_t written, time_point now) = 0;
     virtual time_point wake(time_point now) = 0;
     virtual void say_goodbye(time_point now) = 0;
+    [[nodiscard]] virtual bool wants_input() const noexcept = 0;
     [[nodiscard]] virtual session_end end() const noexcept = 0;
 
     /// The last call: without an error the stream can carry on, else it has been closed.
@@ -124,6 +125,7 @@ private:
     void pump(time_point now) {
         if (phase_ != phase::serving) return;
         auto next = wake(now);
+        resume_reading();
         for (;;) {
             if (end() == session_end::abort) return finish(asio::error::connection_aborted);
             if (is_writing_) break;
@@ -160,6 +162,7 @@ private:
             if (stream_.holds_back()) return hold(written, now);
         is_cut_ = written < batch.bytes();
         settle(batch, written, now);
+        resume_reading();
         if (ec && ec != asio::error::would_block && ec != asio::error::try_again) {
             finish(ec);
         } else if (is_cut_) {
@@ -221,6 +224,7 @@ private:
         settle(flight_->batch, written, now);
         if (phase_ != phase::serving) return;
         if (ec) return finish(ec);
+        resume_reading();
         if (!write_some(now) || end() != session_end::none) pump(now);
     }
 
@@ -231,6 +235,7 @@ private:
 
     void read() {
         if (is_reading_ || phase_ == phase::over) return;
+        if (phase_ == phase::serving && !wants_input()) return pause_reading();
         is_reading_ = true;
         if constexpr (detail::readiness_stream<Stream>) {
             stream_.async_wait(asio::socket_base::wait_read,
@@ -249,6 +254,20 @@ private:
         }
     }
 
+    /// The session wants no input. As no operation may be pending then, one that does nothing owns
+    /// the connection meanwhile.
+    void pause_reading() {
+        if (pause_) return;
+        pause_ = std::make_unique<loop_timer>(detail::context_of(stream_), time_point::max());
+        pause_->async_wait([self = self_ref{this}](std::error_code) {});
+    }
+
+    void resume_reading() {
+        if (!pause_ || (phase_ == phase::serving && !wants_input())) return;
+        pause_.reset();
+        read();
+    }
+
     void read_ready(std::error_code ec) {
         if (phase_ == phase::returning) return give_back();
         auto const buffer = shard_.read_buffer();
@@ -257,10 +276,10 @@ private:
             if (ec == asio::error::would_block || ec == asio::error::try_again) return after_read();
             take(buffer.first(size), ec);
             if (size < buffer.size() || end() != session_end::none) break;
-            // Replies go out between the reads of a turn: that they pile up meanwhile would not be
-            // the fault of a peer that reads them.
+            // Replies go out between the reads of a turn: a peer that reads them shall not wait
+            // because they pile up meanwhile.
             pump(clock::now());
-            if (phase_ != phase::serving) break;
+            if (phase_ != phase::serving || !wants_input()) break;
         }
         after_read();
     }
@@ -271,6 +290,7 @@ private:
         if (phase_ != phase::lingering && !bytes.empty()) feed(bytes, now);
         if (!ec || (phase_ == phase::returning && ec == asio::error::operation_aborted)) return;
         if (phase_ == phase::serving && ec == asio::error::eof) {
+            if (!wants_input()) return; // the stream will say it again
             end_of_input(now);
             has_input_ended_ = true;
             return;
@@ -305,6 +325,7 @@ private:
         phase_ = phase::lingering;
         shard_.cancel(*this);
         shard_.fire_by(*this, now + linger_time);
+        resume_reading();
     }
 
     /// Ends the pending read early, on streams that can; on others it ends with the next bytes.
@@ -316,6 +337,7 @@ private:
 
     void give_back() {
         phase_ = phase::over;
+        pause_.reset();
         unlink();
         complete({});
     }
@@ -338,6 +360,7 @@ private:
         std::error_code ignored;
         detail::lowest_layer_of(stream_).close(ignored);
         cursors_->clear();
+        pause_.reset();
         shard_.cancel(*this);
     }
 
@@ -376,6 +399,7 @@ private:
     subscriber* cursors_ = nullptr;
     std::unique_ptr<flight> flight_;
     std::unique_ptr<std::array<char, async_read_bytes>> input_;
+    std::unique_ptr<loop_timer> pause_; ///< while nothing is read because nothing is wanted
     std::uint32_t references_ = 0;
     phase phase_ = phase::serving;
     bool is_reading_ = false;
@@ -419,6 +443,9 @@ private:
     }
     time_point wake(time_point now) override { return session_.wake(now); }
     void say_goodbye(time_point now) override { session_.shut_down(now); }
+    [[nodiscard]] bool wants_input() const noexcept override {
+        return livetape::wants_input(session_);
+    }
     [[nodiscard]] session_end end() const noexcept override { return session_.end(); }
     void complete(std::error_code ec) override { done_(ec, session_, this->stream()); }
 

@@ -94,7 +94,7 @@ struct live_options {
     delivery_limits delivery{};
 
     /// What one answer to a history query holds: as many events as a poll's, and bytes that a
-    /// WebSocket client takes as one reply without being told to read its replies.
+    /// WebSocket client may leave unread before it is read no further.
     history_limits history{};
 
     /// A WebSocket message from a client, all fragments together, and the body of a publish.
@@ -104,8 +104,8 @@ struct live_options {
     /// at most. It is held in memory if the handler takes whole messages.
     std::size_t handler_message_bytes_max = std::size_t{16} << 20;
 
-    /// Replies that a client causes and does not read: one more, and the connection is closed. To a
-    /// handler's replies one of the largest message is added.
+    /// Replies, a handler's too, that wait to be written before nothing more is read from their
+    /// client; at half of it, reading goes on. One reply may be over it.
     std::size_t reply_bytes_max = std::size_t{256} << 10;
 
     /// A handler's message over this size is sent in fragments of it, so that a pong or a close

@@ -45,13 +45,10 @@ public:
     }
 
     void feed(std::span<char> bytes, time_point now) {
-        link_.feed(bytes, now, [this](auto const& message) {
-            bool const is_text = message.kind == websocket::message_reader::item_kind::text;
-            auto const code = is_text ? websocket::opcode::text : websocket::opcode::binary;
-            if (on_message_ != nullptr) return (*on_message_)(link_, code, message.payload);
-            (*on_piece_)(link_, {code, message.payload, message.is_first, message.is_final});
-        });
+        link_.feed(bytes, now, [this](auto const& message) { hand_out(message); });
     }
+
+    [[nodiscard]] bool wants_input() const noexcept { return link_.wants_input(); }
 
     void end_of_input(time_point) noexcept { link_.end_of_input(); }
 
@@ -63,8 +60,10 @@ public:
 
     void settle(write_batch& batch, std::size_t written, time_point now) {
         link_.out.settle(batch, written, now);
+        bool const has_made_more =
+            link_.go_on(now, [this](auto const& message) { hand_out(message); });
         // The next fragment takes another turn, after the others that have something to write.
-        if (link_.has_fragments()) cursors_.make_ready();
+        if (has_made_more || link_.has_fragments()) cursors_.make_ready();
     }
 
     [[nodiscard]] time_point wake(time_point now) { return link_.wake(now); }
@@ -79,6 +78,13 @@ private:
         : link_{context, head, opening_error(context.endpoint, head),
                 {},      {},   websocket_use::messages},
           cursors_{context.wakes}, on_message_{on_message}, on_piece_{on_piece} {}
+
+    void hand_out(websocket::message_reader::item const& message) {
+        bool const is_text = message.kind == websocket::message_reader::item_kind::text;
+        auto const code = is_text ? websocket::opcode::text : websocket::opcode::binary;
+        if (on_message_ != nullptr) return (*on_message_)(link_, code, message.payload);
+        (*on_piece_)(link_, {code, message.payload, message.is_first, message.is_final});
+    }
 
     static error opening_error(live_endpoint const& endpoint, http::request_head const& head) {
         client_identity identity;

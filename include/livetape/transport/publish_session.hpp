@@ -46,9 +46,12 @@ public:
         if (unread_.size() > endpoint_.options().message_bytes_max) end_ = session_end::abort;
     }
 
+    [[nodiscard]] bool wants_input() const noexcept { return unread_.size() < pipelined_bytes_max; }
+
+    /// Requests that came before the end are still answered.
     void end_of_input(time_point) noexcept {
         if (is_reading_) end_ = session_end::abort;
-        else if (end_ == session_end::handback) end_ = session_end::close;
+        else if (end_ == session_end::handback && unread_.empty()) end_ = session_end::close;
     }
 
     void gather(write_batch& batch, time_point now) {

@@ -31,8 +31,11 @@ public:
         if (unread_.size() > unread_bytes_max) end_ = session_end::abort;
     }
 
+    [[nodiscard]] bool wants_input() const noexcept { return unread_.size() < pipelined_bytes_max; }
+
+    /// Requests that came before the end are still answered.
     void end_of_input(time_point) noexcept {
-        if (end_ == session_end::handback) end_ = session_end::close;
+        if (end_ == session_end::handback && unread_.empty()) end_ = session_end::close;
     }
 
     void gather(write_batch& batch, time_point now) {
@@ -61,7 +64,7 @@ public:
     [[nodiscard]] std::string take_unread() { return std::move(unread_); }
 
 private:
-    // A client that pipelines more than this while it does not read its answer is not served.
+    // For drivers that feed more than is wanted.
     static constexpr std::size_t unread_bytes_max = std::size_t{1} << 20;
 
     outbox out_;

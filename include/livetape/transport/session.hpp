@@ -48,6 +48,9 @@ enum class session_end : std::uint8_t {
 /// - `shut_down(now)`: the server is stopping; say good-bye in the transport's way.
 /// - `cursors()`: what the driver asks to be called by when events are due.
 /// - `take_unread()`: what was fed and belongs to the next request on the stream.
+/// - `wants_input()`, if it has that: false while so much waits to be written that nothing should
+///   be read, nor the end of input told. A write that is settled may change it, and so may `wake`
+///   and `shut_down`. What a driver feeds all the same is kept, but within limits.
 template <class S>
 concept session = requires(S s, S const c, std::span<char> bytes, write_batch& batch,
                            std::size_t written, time_point now) {
@@ -61,6 +64,17 @@ concept session = requires(S s, S const c, std::span<char> bytes, write_batch& b
     { s.cursors() } -> std::same_as<subscriber&>;
     { s.take_unread() } -> std::same_as<std::string>;
 };
+
+/// What a client sends ahead of an answer, of its next requests, is taken until it comes to this;
+/// then nothing more is read before the answer has gone. About what one read brings.
+inline constexpr std::size_t pipelined_bytes_max = std::size_t{64} << 10;
+
+/// Whether a driver should go on reading for a session.
+template <session S>
+[[nodiscard]] bool wants_input(S const& of) noexcept {
+    if constexpr (requires { of.wants_input(); }) return of.wants_input();
+    else return true;
+}
 
 /// A way to serve: says whether a request is its own, and makes the session for it.
 ///

@@ -69,36 +69,44 @@ public:
     /// Messages are given in pieces from now on; to be called before the first bytes are fed.
     void give_pieces() noexcept { reader_.give_pieces(); }
 
+    /// False from when more than `reply_bytes_max` of replies wait until half of that does: a peer
+    /// that reads slowly is read slowly, and what it sends meanwhile waits in its own socket.
+    [[nodiscard]] bool wants_input() const noexcept { return !is_paused_ || !is_open(); }
+
     /// Takes received bytes; calls `on_message(item)` for each text or binary message while open.
     ///
-    /// A message that makes a reply while more than `reply_bytes_max` of replies wait already ends
-    /// the connection; one reply alone may be larger.
+    /// Once it wants no input, the rest of the bytes is kept for `go_on`; of what is fed even then
+    /// at most `reply_bytes_max` is kept, and beyond that the connection ends.
     template <class OnMessage>
     void feed(std::span<char> bytes, time_point now, OnMessage&& on_message) {
         // Once we are closing, nothing but the peer's close frame makes the wait longer.
         if (is_open()) last_received_ = now;
-        while (is_open() || state_ == state::closing) {
-            auto const waiting = unsent_bytes();
-            auto const item = reader_.next(bytes);
-            using kind = websocket::message_reader::item_kind;
-            switch (item.kind) {
-            case kind::none: return;
-            case kind::text:
-            case kind::binary:
-                if (is_open()) on_message(item);
-                break;
-            case kind::ping:
-                if (is_open())
-                    websocket::append_frame(out.lane(), websocket::opcode::pong, item.payload);
-                break;
-            case kind::pong: break;
-            case kind::close: answer_close(item.close_code); break;
-            case kind::failed: fail(item.failure); break;
-            }
-            if (waiting > reply_bytes_max() && unsent_bytes() > waiting && is_open())
-                fail(error::control_flood);
-        }
+        if (!unread_) return keep(take(bytes, on_message));
+        if (!wants_input() && unread_->size() > reply_bytes_max())
+            return fail(error::control_flood);
+        unread_->append(bytes.data(), bytes.size());
+        take_unread(on_message);
     }
+
+    /// Goes on with what was kept, if enough was written; to be called when a write has been
+    /// settled. True if it went on, and may have made something to write.
+    template <class OnMessage>
+    bool go_on(time_point now, OnMessage&& on_message) {
+        if (is_paused_ && unsent_bytes() <= reply_bytes_max() / 2) {
+            is_paused_ = false;
+            // The silence was our wish.
+            if (is_open()) last_received_ = now;
+        }
+        if (!unread_ || !wants_input()) return false;
+        take_unread(on_message);
+        return true;
+    }
+
+    /// Wants no input until `go_on`, or longer, see `wants_input`.
+    void pause() noexcept { is_paused_ = true; }
+
+    /// Whether as much waits to be written as makes it want no input.
+    [[nodiscard]] bool is_full() const noexcept { return unsent_bytes() > reply_bytes_max(); }
 
     /// Sends a text or binary message, compressed if that was agreed on and gains, after what was
     /// sent before. One to a host's own client goes in fragments if it is large, so that a control
@@ -184,7 +192,8 @@ public:
             if (now >= last_received_ + options.close_timeout) return abort(error::none);
             return std::min(next, last_received_ + options.close_timeout);
         }
-        if (state_ != state::open) return next;
+        // Who is not read cannot show that it is there; whether it reads is known above.
+        if (state_ != state::open || is_paused_) return next;
 
         if (now >= last_received_ + options.idle_timeout) {
             close(error::idle_timeout, {}, now);
@@ -222,6 +231,41 @@ private:
                                  websocket::choose_subprotocol(head, subprotocols), fields);
     }
 
+    /// Reads items until the input is used up or no more is wanted; returns what is left.
+    template <class OnMessage>
+    std::span<char> take(std::span<char> bytes, OnMessage& on_message) {
+        while (wants_input() && (is_open() || state_ == state::closing)) {
+            auto const item = reader_.next(bytes);
+            using kind = websocket::message_reader::item_kind;
+            switch (item.kind) {
+            case kind::none: return {};
+            case kind::text:
+            case kind::binary:
+                if (is_open()) on_message(item);
+                break;
+            case kind::ping:
+                if (is_open())
+                    websocket::append_frame(out.lane(), websocket::opcode::pong, item.payload);
+                break;
+            case kind::pong: break;
+            case kind::close: answer_close(item.close_code); break;
+            case kind::failed: fail(item.failure); break;
+            }
+            if (is_full()) pause();
+        }
+        return is_open() ? bytes : std::span<char>{};
+    }
+
+    template <class OnMessage>
+    void take_unread(OnMessage& on_message) {
+        auto const bytes = std::move(unread_);
+        keep(take(*bytes, on_message));
+    }
+
+    void keep(std::span<char const> rest) {
+        if (!rest.empty()) unread_ = std::make_unique<std::string>(rest.data(), rest.size());
+    }
+
     void send_later(websocket::opcode code, std::string_view payload) {
         std::string bytes;
         if (deflate(payload, bytes))
@@ -234,9 +278,7 @@ private:
     }
 
     [[nodiscard]] std::size_t reply_bytes_max() const noexcept {
-        auto const& options = endpoint_.options();
-        return options.reply_bytes_max +
-               (use_ == websocket_use::messages ? options.handler_message_bytes_max : 0);
+        return endpoint_.options().reply_bytes_max;
     }
 
     [[nodiscard]] bool deflate(std::string_view message, std::string& to) {
@@ -293,11 +335,13 @@ private:
     std::unique_ptr<websocket::message_codec> codec_; ///< null: messages go plain
     websocket::shared_compressor const* shared_ = nullptr;
     websocket::message_reader reader_;
+    std::unique_ptr<std::string> unread_; ///< fed before more was wanted; mostly null
     fragment_queue queue_;
     time_point last_received_;
     time_point last_ping_{};
     state state_ = state::open;
     websocket_use use_;
+    bool is_paused_ = false;
 };
 
 } // namespace livetape

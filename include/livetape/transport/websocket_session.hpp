@@ -37,10 +37,12 @@ public:
 
     void feed(std::span<char> bytes, time_point now) {
         link_.feed(bytes, now, [&](auto const& message) {
-            if (!is_raw_) obey(message, now);
+            if (!is_raw_) obey(message);
         });
         if (!link_.is_open()) end_subscriptions();
     }
+
+    [[nodiscard]] bool wants_input() const noexcept { return link_.wants_input(); }
 
     void end_of_input(time_point) noexcept {
         link_.end_of_input();
@@ -62,7 +64,14 @@ public:
     void settle(write_batch& batch, std::size_t written, time_point now) {
         link_.out.settle(batch, written, now);
         has_events_in_flight_ = false;
-        if (seldom_ && !seldom_->deferred.empty()) obey_deferred();
+        bool const had_deferred = has_deferred();
+        if (had_deferred) obey_deferred();
+        bool const has_gone_on = !has_deferred() && link_.go_on(now, [this](auto const& message) {
+            if (!is_raw_) obey(message);
+        });
+        if (!had_deferred && !has_gone_on) return;
+        if (!link_.is_open()) end_subscriptions();
+        cursors_.make_ready();
     }
 
     [[nodiscard]] time_point wake(time_point now) {
@@ -82,9 +91,12 @@ private:
     websocket_session(session_context const& context, http::request_head const& head,
                       detail::websocket_opening&& opening);
 
-    void obey(websocket::message_reader::item const& message, time_point now);
+    void obey(websocket::message_reader::item const& message);
     void obey(command const& from);
-    void defer(command&& from, std::size_t message_bytes, time_point now);
+    void defer(command&& from, std::size_t message_bytes);
+    [[nodiscard]] bool has_deferred() const noexcept {
+        return seldom_ && !seldom_->deferred.empty();
+    }
     [[nodiscard]] bool waits_for_events(command::kind what) const noexcept;
     void obey_deferred();
     void subscribe_by_command(command const& from);
@@ -111,6 +123,7 @@ private:
     /// What most connections never need: an idle one shall not hold the memory.
     struct seldom_used {
         std::vector<command> deferred;
+        std::size_t obeyed = 0;         ///< of them, from the front
         std::size_t deferred_bytes = 0; ///< of the messages that the deferred commands came in
         std::unique_ptr<session_channels> channels; ///< null unless patterns or presence need it
     };

@@ -73,15 +73,14 @@ inline websocket_session::websocket_session(session_context const& context,
     }
 }
 
-inline void websocket_session::obey(websocket::message_reader::item const& message,
-                                    time_point now) {
+inline void websocket_session::obey(websocket::message_reader::item const& message) {
     command from;
     bool const is_text = message.kind == websocket::message_reader::item_kind::text;
     auto const failure = is_text ? parse_command(message.payload, from)
                                  : parse_binary_command(message.payload, from);
     if (failure.what != error::none) return reply_error(failure.what, failure.detail, from.id);
     if (has_events_in_flight_ && waits_for_events(from.what)) {
-        defer(std::move(from), message.payload.size(), now);
+        defer(std::move(from), message.payload.size());
     } else {
         obey(from);
     }
@@ -97,8 +96,8 @@ inline bool websocket_session::waits_for_events(command::kind what) const noexce
     case command::kind::stats: return true;
     case command::kind::subscribe:
         // It may be about a channel that a pattern brought already.
-        return seldom_ && (!seldom_->deferred.empty() || seldom_->channels);
-    case command::kind::credit: return seldom_ && !seldom_->deferred.empty();
+        return has_deferred() || (seldom_ && seldom_->channels);
+    case command::kind::credit: return has_deferred();
     case command::kind::publish:
     case command::kind::history:
     case command::kind::presence: return false;
@@ -106,18 +105,21 @@ inline bool websocket_session::waits_for_events(command::kind what) const noexce
     return false;
 }
 
-inline void websocket_session::defer(command&& from, std::size_t message_bytes, time_point now) {
+inline void websocket_session::defer(command&& from, std::size_t message_bytes) {
     auto& waiting = seldom();
-    waiting.deferred_bytes += message_bytes;
-    if (waiting.deferred_bytes > link_.endpoint().options().reply_bytes_max)
-        return link_.close(error::control_flood, {}, now);
     waiting.deferred.push_back(std::move(from));
+    waiting.deferred_bytes += message_bytes;
+    if (waiting.deferred_bytes > link_.endpoint().options().reply_bytes_max) link_.pause();
 }
 
+/// Obeys as many as the replies leave room for; the input waits behind the rest.
 inline void websocket_session::obey_deferred() {
-    for (auto const& from : std::exchange(seldom_->deferred, {}))
-        if (link_.is_open()) obey(from);
-    seldom_->deferred_bytes = 0;
+    auto& waiting = *seldom_;
+    while (link_.is_open() && !link_.is_full() && waiting.obeyed < waiting.deferred.size())
+        obey(waiting.deferred[waiting.obeyed++]);
+    if (link_.is_open() && waiting.obeyed < waiting.deferred.size()) return link_.pause();
+    waiting.deferred.clear();
+    waiting.obeyed = waiting.deferred_bytes = 0;
 }
 
 inline void websocket_session::obey(command const& from) {
