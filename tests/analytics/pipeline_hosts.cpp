@@ -14,9 +14,13 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+#include <bit>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <limits>
 #include <string>
@@ -57,6 +61,26 @@ struct hooks_like {
     std::function<bool(std::string_view, std::string_view)> publish;
 };
 
+/// The digits of a decimal that matter: of "0.0120" and "1.2e-2", "12".
+std::string digits_of(std::string_view decimal) {
+    std::string digits;
+    for (char const c : decimal.substr(0, decimal.find('e')))
+        if (c >= '0' && c <= '9' && (c != '0' || !digits.empty())) digits += c;
+    digits.erase(digits.find_last_not_of('0') + 1);
+    return digits;
+}
+
+/// Whether a number is written such that it is read back, in digits that are as few as can be.
+bool is_written_well(double value) {
+    std::string written;
+    append_value(written, value);
+    std::array<char, 32> shortest;
+    auto const end = std::to_chars(shortest.data(), shortest.data() + shortest.size(), value).ptr;
+    return std::bit_cast<std::uint64_t>(std::strtod(written.c_str(), nullptr)) ==
+               std::bit_cast<std::uint64_t>(value) &&
+           digits_of(written) == digits_of({shortest.data(), end});
+}
+
 } // namespace
 
 TEST_CASE(
@@ -83,7 +107,7 @@ TEST_CASE(
     CHECK(run.problems().count(problem::late) == 0);
     CHECK(run.problems().count(problem::far_ahead) == 1);
     CHECK(lines_of(problems) == lines{R"(far_ahead: {"problem":"far_ahead","count":1,)"
-                                      R"("example":"{\"t\":1e+06,\"x\":100}"})"});
+                                      R"("example":"{\"t\":1000000,\"x\":100}"})"});
 }
 
 TEST_CASE("analytics/time_guard: a stream that has really jumped loses nothing") {
@@ -409,4 +433,44 @@ TEST_CASE("analytics/json_object: members in order, escaped, and null for what J
     auto const longest =
         std::string{json_object{}.rounded("x", -std::numeric_limits<double>::max(), 20).finish()};
     CHECK(longest.size() == std::string{R"({"x":-.})"}.size() + 309 + 20);
+}
+
+TEST_CASE("analytics/value_text: numbers are read back exactly, in the fewest digits") {
+    auto const text_of = [](double value) {
+        std::string text;
+        append_value(text, value);
+        return text;
+    };
+    CHECK(text_of(0) == "0");
+    CHECK(text_of(-0.0) == "-0");
+    CHECK(text_of(100'000) == "100000");
+    CHECK(text_of(-123456789012.5) == "-123456789012.5");
+    CHECK(text_of(999'999'999'999'999) == "999999999999999");
+    CHECK(text_of(1e15) == "1e+15");
+    CHECK(text_of(99'999'999'999.9999) == "99999999999.9999");
+    CHECK(text_of(0.0001) == "0.0001");
+    CHECK(text_of(0.30) == "0.3");
+    CHECK(text_of(0.1 + 0.2) == "0.30000000000000004");
+    using limits = std::numeric_limits<double>;
+    CHECK(text_of(limits::quiet_NaN()) == "null");
+    CHECK(text_of(-limits::infinity()) == "null");
+    for (double const value :
+         {limits::max(), -limits::max(), limits::min(), limits::denorm_min(), -limits::denorm_min(),
+          limits::epsilon(), 1e15, 1e11, 0.00005, 0.0001})
+        for (double const near : {value, std::nextafter(value, 0.0), std::nextafter(value, 1e300)})
+            CHECK_MESSAGE(is_written_well(near), near);
+
+    constexpr std::uint64_t seed = 20;
+    CAPTURE(seed);
+    random_stream random{seed};
+    for (int i = 0; i < 100'000; ++i) {
+        double const sign = random.below(2) == 0 ? 1 : -1;
+        auto const whole = static_cast<double>(random.below(std::uint64_t{1} << (1 + i % 52)));
+        auto const scale = std::pow(10.0, static_cast<double>(random.below(7)));
+        double const any = std::bit_cast<double>(random.bits());
+        CHECK_MESSAGE(is_written_well(sign * whole), whole);
+        double const decimal = sign * whole / scale;
+        CHECK_MESSAGE(is_written_well(decimal), decimal);
+        if (std::isfinite(any)) CHECK_MESSAGE(is_written_well(any), any);
+    }
 }

@@ -150,7 +150,7 @@ TEST_CASE("examples/portfolio: gains what positions gain, long and short") {
     auto const said = payloads_of(*hub.find("portfolio"));
     REQUIRE(said.size() == 3);
     CHECK(said[1] == R"({"t":2000,"symbol":"B","amount":-2000,"price":51,"gained":-2000})");
-    CHECK(said[2] == R"({"t":2000,"gained":-1000,"invested":2e+05})");
+    CHECK(said[2] == R"({"t":2000,"gained":-1000,"invested":200000})");
 }
 
 TEST_CASE("examples/market_watch: alerts to a wide spread and a drawdown") {
