@@ -6,6 +6,7 @@
 #include <livetape/analytics/min_max.hpp>
 #include <livetape/analytics/ohlc.hpp>
 #include <livetape/analytics/pipeline.hpp>
+#include <livetape/analytics/sum.hpp>
 #include <livetape/analytics/value_text.hpp>
 #include <livetape/channel/hub.hpp>
 
@@ -20,6 +21,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 using namespace livetape;
@@ -171,6 +173,9 @@ TEST_CASE("analytics/pipeline: a replayed day gives what living through it gave"
             .window(hopping{5min, 1min, options})
             .apply<mean>()
             .to(into.open("averages"))
+            .window(sessions{30s, {.watermark_delay = 10s, .allowed_lateness = 1min}})
+            .apply<count>()
+            .to(into.open("visits"))
             .report(into.open("problems"));
     };
 
@@ -197,6 +202,7 @@ TEST_CASE("analytics/pipeline: a replayed day gives what living through it gave"
     CHECK(lines_of(*lived.find("bars")).size() > 500);
     CHECK(lines_of(*lived.find("bars")) == lines_of(*replayed.find("bars")));
     CHECK(lines_of(*lived.find("averages")) == lines_of(*replayed.find("averages")));
+    CHECK(lines_of(*lived.find("visits")) == lines_of(*replayed.find("visits")));
     for (auto const which : {problem::unparsable, problem::late, problem::key_evicted}) {
         CHECK(living.problems().count(which) > 0);
         CHECK(living.problems().count(which) == replay.problems().count(which));
@@ -277,6 +283,44 @@ TEST_CASE("analytics/pipeline: windows close when the host says that time has pa
     hub.publish("ticks", tick(0.75, 8, 0, "A"));
     run.run();
     CHECK(run.problems().count(problem::late) == 2);
+}
+
+TEST_CASE("analytics/pipeline: late events correct the sessions of their key") {
+    still_hub hub;
+    auto& visits = hub.open("visits");
+    auto run = from(hub.open("ticks"))
+                   .json()
+                   .time("ts")
+                   .number("price")
+                   .key("symbol")
+                   .window(sessions{2s, {.allowed_lateness = 10s}})
+                   .apply<sum>()
+                   .to(visits);
+    for (auto const& [time, key] : {std::pair{1, "A"},
+                                    {2, "B"},
+                                    {4, "A"},
+                                    {8, "A"},
+                                    {3, "A"},
+                                    {5, "A"},
+                                    {14, "B"},
+                                    {1, "A"},
+                                    {2, "A"}})
+        hub.publish("ticks", tick(time, time, 0, key));
+    run.run();
+    run.finish();
+    CHECK(lines_of(visits) ==
+          std::vector<std::string>{
+              R"(A: {"key":"A","begin":1000,"end":1000,"value":1})",
+              R"(B: {"key":"B","begin":2000,"end":2000,"value":2})",
+              R"(A: {"key":"A","begin":4000,"end":4000,"value":4})",
+              // The events at 3 s and 5 s: within, and after, sessions that were published apart.
+              R"(A: {"key":"A","begin":3000,"end":4000,"value":7,"late":1,"correction":true})",
+              R"(A: {"key":"A","begin":3000,"end":5000,"value":12,"late":2,"correction":true})",
+              R"(A: {"key":"A","begin":8000,"end":8000,"value":8})",
+              // At 14 s the one at 1 s is late for good, and that at 2 s is not.
+              R"(A: {"key":"A","begin":2000,"end":5000,"value":14,"late":3,"correction":true})",
+              R"(B: {"key":"B","begin":14000,"end":14000,"value":14})"});
+    CHECK(run.problems().count(problem::late) == 1);
 }
 
 TEST_CASE("analytics/pipeline: bad input is counted and reported with an example, never thrown") {

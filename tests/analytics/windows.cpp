@@ -498,7 +498,7 @@ TEST_CASE("analytics/session_window: late events are counted, and nobody is acti
     CHECK(window.add(30ns, 1.0).has_value());
     CHECK(!window.add(5ns, 1.0));
     CHECK(window.counters().late == 1);
-    // It would make two sessions one that were reported apart: no correction could say that.
+    // It would make two sessions one that were reported apart.
     CHECK(window.add(45ns, 1.0).has_value());
     CHECK(window.add(60ns, 1.0).has_value());
     CHECK(!window.add(37ns, 1.0));
@@ -510,4 +510,167 @@ TEST_CASE("analytics/session_window: late events are counted, and nobody is acti
     std::vector<sample> steady;
     for (int i = 0; i < 10; ++i) steady.push_back({event_time{i * 5}, 1});
     CHECK(run(robot, steady) == std::vector<std::string>{"0..20 n=5 sum=5", "25..45 n=5 sum=5"});
+}
+
+namespace {
+
+struct session_bounds {
+    std::int64_t begin;
+    std::int64_t end;
+    std::uint64_t count;
+    double sum;
+    bool operator==(session_bounds const&) const = default;
+};
+
+/// Sessions as somebody has them who goes by what corrections say.
+class session_list {
+public:
+    template <class Result>
+    void take(Result const& said) {
+        session_bounds const made{said.begin.count(), said.end.count(),
+                                  said.total.template get<count>().value(),
+                                  said.total.template get<sum>().value()};
+        if (said.is_correction)
+            std::erase_if(sessions_, [&](session_bounds const& each) {
+                return each.begin >= made.begin && each.end <= made.end;
+            });
+        sessions_.push_back(made);
+    }
+
+    [[nodiscard]] std::vector<session_bounds> in_order() const {
+        auto sorted = sessions_;
+        std::sort(sorted.begin(), sorted.end(),
+                  [](auto const& a, auto const& b) { return a.begin < b.begin; });
+        return sorted;
+    }
+
+private:
+    std::vector<session_bounds> sessions_;
+};
+
+/// The sessions of samples whose order does not matter.
+std::vector<session_bounds> sessions_of(std::vector<sample> samples, std::int64_t gap) {
+    std::stable_sort(samples.begin(), samples.end(),
+                     [](auto const& a, auto const& b) { return a.time < b.time; });
+    std::vector<session_bounds> made;
+    for (auto const& each : samples) {
+        auto const time = each.time.count();
+        if (made.empty() || time - made.back().end >= gap) made.push_back({time, time, 0, 0});
+        made.back().end = time;
+        ++made.back().count;
+        made.back().sum += each.value;
+    }
+    return made;
+}
+
+} // namespace
+
+TEST_CASE("analytics/session_window: corrections give the sessions of the sorted stream") {
+    std::uint64_t late = 0;
+    for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+        CAPTURE(seed);
+        random_stream random{seed};
+        auto const gap = static_cast<std::int64_t>(1 + random.below(20));
+        auto const delay = static_cast<std::int64_t>(random.below(3) * random.below(20));
+        auto const lateness = static_cast<std::int64_t>(1 + random.below(100));
+        session_window<totals> window{
+            event_time{gap},
+            {.watermark_delay = event_time{delay}, .allowed_lateness = event_time{lateness}}};
+        session_list said;
+        std::vector<sample> samples;
+        std::int64_t latest = 0;
+        for (int i = 0; i < 200; ++i) {
+            auto const behind = static_cast<std::uint64_t>(delay + lateness + 1);
+            auto const ahead = 1 + random.below(static_cast<std::uint64_t>(3 * gap));
+            auto time = latest + static_cast<std::int64_t>(ahead);
+            if (i > 0 && random.below(2) == 0)
+                time = latest - static_cast<std::int64_t>(random.below(behind));
+            latest = i == 0 ? time : std::max(latest, time);
+            samples.push_back({event_time{time}, static_cast<double>(i)});
+            for (auto over = window.add(event_time{time}, static_cast<double>(i)); over;
+                 over = window.next())
+                said.take(*over);
+        }
+        for (auto over = window.finish(); over; over = window.next()) said.take(*over);
+        CHECK((said.in_order() == sessions_of(samples, gap)));
+        CHECK(window.counters().dropped == 0);
+        late += window.counters().late;
+    }
+    CHECK(late > 1000);
+}
+
+TEST_CASE("analytics/session_window: a late event extends, joins or makes a session") {
+    session_window<totals> window{10ns, {.allowed_lateness = 100ns}};
+    std::vector<std::string> lines;
+    auto const add = [&](std::int64_t time, double value) {
+        lines.clear();
+        for (auto over = window.add(event_time{time}, value); over; over = window.next())
+            lines.push_back(line_of(*over));
+        return lines;
+    };
+    using said = std::vector<std::string>;
+    CHECK(add(0, 1) == said{});
+    CHECK(add(18, 2) == said{"0..0 n=1 sum=1"});
+    CHECK(add(50, 4) == said{"18..18 n=1 sum=2"});
+    // Extends one, and joins both.
+    CHECK(add(4, 8) == said{"0..4 n=2 sum=9 late=1 corrected"});
+    CHECK(add(9, 16) == said{"0..18 n=4 sum=27 late=2 corrected"});
+    // Joins none that there is.
+    CHECK(add(32, 32) == said{"32..32 n=1 sum=32 late=1 corrected"});
+    // Joins one that was reported with one that is open, which is open then.
+    CHECK(add(41, 64) == said{});
+    CHECK(line_of(*window.provisional()) == "32..50 n=3 sum=100 late=2 corrected provisional");
+    CHECK(add(55, 128) == said{});
+    CHECK(add(80, 256) == said{"32..55 n=4 sum=228 late=2 corrected"});
+    // Behind the watermark and after the end of a session that was reported: it is open again.
+    CHECK(add(100, 512) == said{"80..80 n=1 sum=256"});
+    CHECK(window.counters().late == 4);
+    CHECK(window.counters().dropped == 0);
+    // The first one is kept until the watermark is at 18 + 10 + 100.
+    CHECK(add(127, 1) == said{"100..100 n=1 sum=512"});
+    CHECK(add(20, 1) == said{"0..20 n=5 sum=28 late=3 corrected"});
+    CHECK(add(130, 1) == said{});
+    CHECK(add(19, 1) == said{});
+    CHECK(window.counters().dropped == 1);
+}
+
+TEST_CASE("analytics/session_window: an event after a reported session may open it again") {
+    session_window<totals> window{10ns, {.allowed_lateness = 50ns}};
+    CHECK(!window.add(0ns, 1.0));
+    CHECK(line_of(*window.advance(10ns)) == "0..0 n=1 sum=1");
+    CHECK(!window.provisional());
+    CHECK(!window.add(9ns, 2.0));
+    CHECK(line_of(*window.provisional()) == "0..9 n=2 sum=3 late=1 corrected provisional");
+    CHECK(!window.add(18ns, 4.0));
+    CHECK(line_of(*window.advance(28ns)) == "0..18 n=3 sum=7 late=1 corrected");
+}
+
+TEST_CASE("analytics/session_window: a cut session takes late events within it and ends there") {
+    session_window<totals> window{10ns, {.allowed_lateness = 100ns, .length_max = 20ns}};
+    std::vector<sample> steady;
+    for (int i = 0; i <= 4; ++i) steady.push_back({event_time{i * 5}, 1});
+    steady.push_back({12ns, 2}); // within
+    steady.push_back({22ns, 4}); // after the end
+    steady.push_back({21ns, 8});
+    steady.push_back({-5ns, 16}); // before the beginning
+    CHECK(run(window, steady) ==
+          std::vector<std::string>{"0..20 n=5 sum=5", "0..20 n=6 sum=7 late=1 corrected",
+                                   "-5..-5 n=1 sum=16 late=1 corrected", "21..22 n=2 sum=12"});
+}
+
+TEST_CASE("analytics/session_window: sessions are bounded, open and kept") {
+    session_window<totals> open{10ns, {.watermark_delay = 1000ns, .open_max = 2}};
+    CHECK(!open.add(0ns, 1.0));
+    CHECK(!open.add(20ns, 1.0));
+    CHECK(line_of(*open.add(40ns, 1.0)) == "0..0 n=1 sum=1");
+    CHECK(open.counters().forced == 1);
+
+    session_window<totals> kept{10ns, {.allowed_lateness = 1000ns, .kept_max = 2}};
+    for (int i = 0; i < 3; ++i) kept.add(event_time{i * 20}, 1.0);
+    CHECK(kept.counters().forced == 0);
+    CHECK(line_of(*kept.add(60ns, 1.0)) == "40..40 n=1 sum=1");
+    CHECK(kept.counters().forced == 1);
+    // The first one is forgotten, so this is no part of it; the second one is not.
+    CHECK(line_of(*kept.add(5ns, 1.0)) == "5..5 n=1 sum=1 late=1 corrected");
+    CHECK(line_of(*kept.add(22ns, 1.0)) == "20..22 n=2 sum=2 late=1 corrected");
 }

@@ -65,6 +65,12 @@ auto pairs(channel& ticks) { return from(ticks).json().number("x").number("y").k
     // says: this is no window
     (void)numbers(ticks).window(IF_RIGHT(sliding{1s}, 1s)).apply<mean>().to(output);
 
+    // says: this is no window
+    (void)numbers(ticks)
+        .window(IF_RIGHT((sessions{1s, {.allowed_lateness = 5s}}), session_options{}))
+        .apply<mean>()
+        .to(output);
+
     // says: the output is neither a channel nor a function that takes these results
     (void)numbers(ticks).window(tumbling{1s}).apply<mean>().to(IF_RIGHT([](auto const&) {}, 7));
 

@@ -15,7 +15,7 @@ struct window_result {
     Accumulator total;           ///< of its events; merges with that of the same window elsewhere
     std::uint64_t late = 0;      ///< events among them that were late: see `window_counters`
     bool is_provisional = false; ///< the window is still open
-    bool is_correction = false;  ///< replaces an earlier result of the same window
+    bool is_correction = false;  ///< replaces the earlier results that lie within its bounds
 
     [[nodiscard]] decltype(auto) value() const { return total.value(); }
 };
@@ -25,7 +25,7 @@ struct window_counters {
     std::uint64_t late = 0;          ///< came when a window that they belong to had closed
     std::uint64_t dropped = 0;       ///< of those, found none that could still take them
     std::uint64_t left_out = 0;      ///< had a time beyond `event_time_limit`
-    std::uint64_t forced = 0;        ///< panes forgotten before their time, because of `panes_max`
+    std::uint64_t forced = 0;        ///< panes or sessions given up early, because of a limit
     std::uint64_t empty_skipped = 0; ///< empty windows not reported, because of `empty_run_max`
 };
 
