@@ -5,6 +5,7 @@
 #include <livetape/transport/sse_session.hpp>
 #include <livetape/transport/websocket_session.hpp>
 
+#include "presence_book.hpp"
 #include "virtual_clock.hpp"
 #include "wire_text.hpp"
 
@@ -49,9 +50,10 @@ private:
     Session session_;
 };
 
-inline std::unique_ptr<any_session>
-make_session(transport_kind transport, session_context const& context, std::string_view target) {
-    http::request_head head{"GET", target, {{"Host", "h"}}};
+inline std::unique_ptr<any_session> make_session(transport_kind transport,
+                                                 session_context const& context,
+                                                 std::string_view target, person const& who) {
+    http::request_head head{"GET", target, {{"Host", "h"}, {"Who", who.id}, {"Info", who.info}}};
     switch (transport) {
     case transport_kind::websocket:
         head.add_field("Upgrade", "websocket");

@@ -91,6 +91,7 @@ struct surroundings {
     random_source* random = nullptr;
     verdict* judge = nullptr;
     void (*during_callback)(void* world) = nullptr; ///< publishes now and then
+    void (*notice_matches)(void* world, std::size_t loop_index) = nullptr; ///< of all on a loop
     void* world = nullptr;
 };
 
@@ -104,8 +105,9 @@ struct publish_request {
 };
 
 /// What names a client's publish, beside those of the host.
-[[nodiscard]] inline std::string id_of_publish(std::string_view message_id) {
-    return message_id.empty() ? std::string{} : "by a client: " + std::string{message_id};
+[[nodiscard]] inline std::string id_of_publish(std::string const& who,
+                                               std::string_view message_id) {
+    return message_id.empty() ? std::string{} : "by " + who + ": " + std::string{message_id};
 }
 
 /// One client: a session with the network between them, and the queues that say what must come.
@@ -141,6 +143,7 @@ public:
         std::uint64_t wait_seconds = 0;
         std::uint64_t limit = 1000;
         delivery_change delivery{};
+        person who{};
     };
 
     void connect(request asked);
@@ -155,6 +158,8 @@ public:
     void unsubscribe(std::string const& pattern);
     void ask_for_history(std::size_t channel, history_question const& asked);
     bool publish(publish_request const& wanted);
+    void ask_for_presence(std::size_t channel);
+    [[nodiscard]] person const& who() const { return who_; }
 
     /// The connection breaks.
     void cut() {
@@ -167,6 +172,7 @@ public:
         may_end_ = true;
         session_->end_of_input();
         subscriptions_.clear();
+        settle_presence();
         pump();
     }
 
@@ -220,7 +226,7 @@ private:
 
     struct subscribed {
         std::size_t channel;
-        served_channel const* of;
+        served_channel* of;
         subscription_queue queue;
         std::uint64_t number;       ///< events of one that ended are not given back to the next
         bool is_by_pattern = false; ///< the client did not name it
@@ -258,7 +264,8 @@ private:
             change,
             credit,
             stats,
-            history
+            history,
+            presence
         } what;
         std::size_t channel;
         std::uint64_t id = 0;
@@ -281,6 +288,10 @@ private:
     void settle(std::size_t written);
     void conclude();
     void disconnect();
+    void enter(served_channel& which);
+    void leave(std::size_t channel = 0);
+    void settle_presence();
+    time_point wake();
     bool send(std::string_view json, bool is_whole = false, char opcode = '\x81');
     void give(command const& from, std::string_view name, std::string const& fields);
     void obey(command const& from);
@@ -339,6 +350,11 @@ private:
     std::size_t loop_index_;
     transport_kind transport_ = transport_kind::websocket;
     bool is_async_ = false;
+    person who_;
+    struct place_on_channel {
+        served_channel* of = nullptr;
+        bool is_member = false;
+    } on_; ///< where it is present; only the first channel has presence
     std::unique_ptr<any_session> session_;
     std::vector<subscribed> subscriptions_;
     std::deque<expected_reply> replies_;
@@ -346,7 +362,8 @@ private:
     std::vector<watched_pattern> patterns_;
     std::array<std::uint64_t, server::channel_count>
         kept_at_run_{}; ///< when channels may have come
-    bool has_had_patterns_ = false;
+    bool is_orderly_ =
+        false; ///< subscribing waits for events in flight: it has had patterns or presence
     bool is_shared_ = false;           ///< the cursor is one over several channels
     bool has_snapshot_events_ = false; ///< a subscription began with a snapshot
     seen_places seen_;
@@ -383,4 +400,5 @@ private:
 #include "client_connecting.ipp"
 #include "client_network.ipp"
 #include "client_patterns.ipp"
+#include "client_presence.ipp"
 #include "client_reading.ipp"

@@ -100,6 +100,10 @@ inline bool client::publish(publish_request const& wanted) {
         json.append(",\"data64\":\"").append(base64_text(wanted.payload)) += "\"}";
     else json.append(",\"data\":").append(wanted.payload) += '}';
     if (!send(json, false, is_binary ? '\x82' : '\x81')) return false;
+    if (wanted.channel == server::companion) {
+        replies_.push_back({"{\"error\":{\"code\":\"not_authorized\",", "}" + with_id + "}"});
+        return false;
+    }
     if (!world_.on->is_open(wanted.channel)) {
         replies_.push_back({"{\"error\":{\"code\":\"unknown_channel\",", "}" + with_id + "}"});
         return false;
@@ -108,7 +112,7 @@ inline bool client::publish(publish_request const& wanted) {
     auto const& to = world_.on->at(wanted.channel);
     auto const known = wanted.message_id.empty()
                            ? 0
-                           : to.memory.find(id_of_publish(wanted.message_id), virtual_now);
+                           : to.memory.find(id_of_publish(who_.id, wanted.message_id), virtual_now);
     auto const offset = known != 0 ? known : to.next_offset();
     if (known != 0) ++covered_.duplicates;
     replies_.push_back({published_text(name, with_id, {to.history.epoch, offset}, known != 0)});
@@ -146,7 +150,14 @@ inline bool client::send(std::string_view json, bool is_whole, char opcode) {
         if (!takes_commands()) return false;
     }
     notice_matches();
-    for (auto& each : subscriptions_) each.passed = real(each.channel)->counters().filtered;
+    for (auto& each : subscriptions_) {
+        auto const* const known = real(each.channel);
+        if (known == nullptr) {
+            fail("a subscription is gone: " + each.of->history.name);
+            return false;
+        }
+        each.passed = known->counters().filtered;
+    }
     session_->feed({frame.data() + first, frame.size() - first});
     return true;
 }
@@ -158,7 +169,7 @@ inline bool client::waits_for_events(command const& from) const {
     if (!deferred_.empty()) return true;
     if (!is_plain())
         return from.what == kind::unsubscribe || from.what == kind::change ||
-               from.what == kind::stats || (from.what == kind::subscribe && has_had_patterns_);
+               from.what == kind::stats || (from.what == kind::subscribe && is_orderly_);
     // A host's own transport need not wait; but what a rate makes of events that come back after it
     // was chosen is not worth a rule.
     auto const* const known = find(from.channel);
@@ -247,7 +258,8 @@ inline void client::obey_plainly(command const& from) {
         cursors.give_credit(*subscription, from.flushes);
         return known->queue.give_credit(from.flushes);
     case command::kind::stats:
-    case command::kind::history: return;
+    case command::kind::history:
+    case command::kind::presence: return;
     }
 }
 
@@ -302,7 +314,9 @@ inline void client::end(command const& from, subscribed& ended) {
     reply.reached = std::make_shared<subscription_queue>(ended.queue);
     replies_.push_back(std::move(reply));
     ended.is_by_pattern = goes_on;
-    if (!goes_on) subscriptions_.erase(subscriptions_.begin() + (&ended - subscriptions_.data()));
+    if (goes_on) return;
+    subscriptions_.erase(subscriptions_.begin() + (&ended - subscriptions_.data()));
+    leave(from.channel);
 }
 
 /// The session has obeyed; the client is told exactly the place that was reached.

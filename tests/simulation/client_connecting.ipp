@@ -42,6 +42,7 @@ inline subscription* client::real(std::size_t channel) const {
 inline void client::connect(request asked) {
     transport_ = asked.transport;
     is_async_ = asked.is_async;
+    who_ = asked.who;
     connected_at_ = last_sent_ = progress_at_ = virtual_now;
     is_shared_ = asked.channels.size() > 1 || !asked.patterns.empty();
     for (auto const channel : asked.channels) restrict(channel, asked.delivery);
@@ -79,7 +80,7 @@ inline void client::connect(request asked) {
     // A poll may be answered before it is made.
     if (!is_poll) {
         replies_.push_back({is_websocket() ? "HTTP/1.1 101 " : "HTTP/1.1 200 ", "\r\n\r\n"});
-        session_ = make_session(transport_, context, target);
+        session_ = make_session(transport_, context, target, who_);
     }
     // The short-poll without a cursor asks for the state.
     bool const has_snapshot =
@@ -98,8 +99,9 @@ inline void client::connect(request asked) {
     }
     if (is_poll) {
         is_gathering_ = true;
-        session_ = make_session(transport_, context, target);
+        session_ = make_session(transport_, context, target, who_);
         is_gathering_ = false;
+        world_.on->show_told();
     }
     if (transport_ == transport_kind::sse) expect_start();
     session_->cursors().on_ready(&client::flush_ready, this);
@@ -111,7 +113,9 @@ inline void client::expect_start() {
     std::string cursor;
     std::vector<place> places;
     for (auto const& each : subscriptions_) {
-        auto const at = real(each.channel)->reached();
+        auto const* const opened = real(each.channel);
+        if (opened == nullptr) return fail("a stream is refused for " + each.of->history.name);
+        auto const at = opened->reached();
         cursor += cursor.empty() ? "id: " : "!";
         if (is_shared_) cursor.append(server::names[each.channel]) += '~';
         cursor += position_text(at.epoch, at.offset);
@@ -159,6 +163,7 @@ client::begin(std::size_t channel, start_position const& start, delivery_options
     }
     subscriptions_.push_back(
         {channel, &world_.on->at(channel), std::move(queue), ++subscriptions_made_});
+    enter(world_.on->at(channel));
     return begun;
 }
 

@@ -5,7 +5,8 @@ namespace livetape::simulation {
 // The network, and the connection as `net/connection.hpp` drives it.
 
 inline void client::flush() {
-    if (world_.during_callback != nullptr) world_.during_callback(world_.world);
+    world_.notice_matches(world_.world, loop_index_);
+    world_.during_callback(world_.world);
     write_some();
     if (session_ && session_->end() != session_end::none) pump();
     if (session_ && world_.random->one_in(500)) {
@@ -17,7 +18,7 @@ inline void client::flush() {
 inline void client::pump() {
     if (!session_) return;
     notice_matches();
-    wakes_at_ = session_->wake();
+    wakes_at_ = wake();
     for (;;) {
         if (session_->end() == session_end::abort) return conclude();
         if (is_writing()) break;
@@ -26,7 +27,13 @@ inline void client::pump() {
         if (is_writing() || session_->end() == session_end::none) break;
         if (!wrote) return conclude();
     }
-    if (is_writing()) wakes_at_ = std::min(wakes_at_, session_->wake());
+    if (is_writing()) wakes_at_ = std::min(wakes_at_, wake());
+}
+
+inline time_point client::wake() {
+    auto const next = session_->wake();
+    settle_presence();
+    return next;
 }
 
 inline bool client::write_some() {
@@ -41,13 +48,14 @@ inline bool client::write_some() {
     plan_.clear();
     for (std::size_t i = 0; i < batch_.count(); ++i) plan_ += batch_.piece(i);
     read_plan();
+    settle_presence();
     take_credit();
     if (batch_.empty()) return false;
     if (!std::exchange(has_unsent_, true)) progress_at_ = virtual_now;
     if (is_async_) {
         is_in_flight_ = true;
         session_->cursors().set_writing(true);
-        wakes_at_ = std::min(wakes_at_, session_->wake());
+        wakes_at_ = std::min(wakes_at_, wake());
         return true;
     }
     auto written = plan_.size();
@@ -58,7 +66,7 @@ inline bool client::write_some() {
         ++covered_.partial_writes;
         is_blocked_ = true;
         session_->cursors().set_writing(true);
-        wakes_at_ = std::min(wakes_at_, session_->wake());
+        wakes_at_ = std::min(wakes_at_, wake());
     } else if (session_->cursors().is_due()) {
         session_->cursors().make_ready();
     }
@@ -118,11 +126,12 @@ inline void client::disconnect() {
     // A write in flight ends with its connection, and the batch lets go of what it holds.
     batch_.clear();
     session_.reset();
+    leave();
     subscriptions_.clear();
     replies_.clear();
     deferred_.clear();
     patterns_.clear();
-    has_had_patterns_ = is_shared_ = false;
+    is_orderly_ = is_shared_ = false;
     items_.clear();
     cut_rest_.clear();
     poll_gaps_.clear();

@@ -44,7 +44,7 @@ inline void client::unsubscribe(std::string const& pattern) {
 /// Subscribes to the channels that are there, in the order of their creation, but for those that it
 /// has. With a cursor over several, one that it does not name is new to the client.
 inline void client::open_pattern(command const& from) {
-    has_had_patterns_ = true;
+    is_orderly_ = true;
     for (auto const& each : patterns_)
         if (each.text == from.pattern) return expect_error("already_subscribed", from);
     ++covered_.patterns;
@@ -101,7 +101,9 @@ inline void client::close_pattern(command const& from) {
     replies_.push_back(std::move(reply));
     std::erase_if(subscriptions_, [&](auto const& each) {
         auto const& name = each.queue.source().name;
-        return each.is_by_pattern && covers(from.pattern, name) && !is_covered(name);
+        bool const is_left = each.is_by_pattern && covers(from.pattern, name) && !is_covered(name);
+        if (is_left) leave(each.channel);
+        return is_left;
     });
 }
 
@@ -148,6 +150,7 @@ inline void client::notice_matches(bool has_read) {
                  queue.describe());
         subscriptions_.push_back(
             {channel, &world_.on->at(channel), std::move(queue), ++subscriptions_made_, true});
+        enter(world_.on->at(channel));
         if (!is_websocket()) continue;
         auto const begun = "{\"subscribed\":\"" + history.name + "\",\"pattern\":\"";
         if (has_read) {

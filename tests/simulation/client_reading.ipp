@@ -245,6 +245,7 @@ inline std::optional<expected_reply> client::read_end(std::string_view content) 
     if ((has_credit && !of->queue.empty()) || !of->queue.is_reached(at.offset)) return std::nullopt;
     ++covered_.ends;
     subscriptions_.erase(subscriptions_.begin() + (of - subscriptions_.data()));
+    leave(channel);
     notice_matches(true);
     if (find(channel) != nullptr) ++covered_.next_lives;
     if (transport_ == transport_kind::sse && subscriptions_.empty() && patterns_.empty())
@@ -331,6 +332,7 @@ inline std::optional<expected_reply> client::read_answer(std::string_view bytes)
         fail("a poll is answered with nothing before its time");
     expected_reply made{std::string{bytes}, {}, std::move(places).value_or(std::vector<place>{})};
     subscriptions_.clear();
+    leave();
     may_end_ = is_ending_ = true;
     return made;
 }
@@ -380,6 +382,7 @@ inline void client::settle(std::size_t written) {
     has_planned_events_ = false;
     for (auto const& item : items_)
         if (item.end <= written) arrive(item);
+    settle_presence();
     obey_deferred();
 }
 

@@ -14,8 +14,9 @@ struct coverage {
                   histories = 0, histories_by_get = 0, unchanged_histories = 0,
                   publishes_by_post = 0, publishes_of_bytes = 0, duplicates = 0, merged = 0,
                   flushed = 0, asked_for = 0, copied = 0, patterns = 0, late_channels = 0,
-                  take_overs = 0, conflated = 0, deaths_in_callback = 0, lives = 0, closed = 0,
-                  ends = 0, next_lives = 0, dropped = 0, quiet_checks = 0;
+                  take_overs = 0, conflated = 0, deaths_in_callback = 0, lives = 0, joins = 0,
+                  expiries = 0, presence_asked = 0, closed = 0, ends = 0, next_lives = 0,
+                  dropped = 0, quiet_checks = 0;
 
     /// Calls `visit(name, count)` for each.
     template <class Visit>
@@ -57,6 +58,9 @@ struct coverage {
         visit("events that stand for several", conflated);
         visit("sessions destroyed in their callback", deaths_in_callback);
         visit("lives of the server", lives);
+        visit("who came to a channel", joins);
+        visit("members who did not poll again", expiries);
+        visit("presence asked for", presence_asked);
         visit("channels closed", closed);
         visit("ends of channels told", ends);
         visit("channels that begin anew while the end is read", next_lives);

@@ -3,11 +3,13 @@
 #include "client.hpp"
 #include "coverage.hpp"
 #include "history_text.hpp"
+#include "presence_text.hpp"
 #include "server.hpp"
 #include "wire_text.hpp"
 
 #include <livetape/channel/write_batch.hpp>
 #include <livetape/transport/history_session.hpp>
+#include <livetape/transport/presence_answer.hpp>
 #include <livetape/transport/publish_session.hpp>
 #include <livetape/transport/session.hpp>
 #include <livetape/wire/request_head.hpp>
@@ -54,6 +56,20 @@ public:
         check(read_all(session), answer);
     }
 
+    /// `GET /presence` of a channel that has presence.
+    void ask_for_presence(std::size_t channel) {
+        auto const& of = world_.on->at(channel);
+        http::request_head const head{
+            "GET", "/presence?channel=" + of.history.name, {{"Host", "h"}}};
+        presence_transport::session session{context(), head, "/presence"};
+        auto const body = presence_text(of, world_.on->at(server::companion).history, {}) + '\n';
+        ++covered_.presence_asked;
+        check(read_all(session),
+              "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " +
+                  std::to_string(body.size()) +
+                  "\r\nCache-Control: no-cache, no-transform\r\n\r\n" + body);
+    }
+
     /// `POST /publish`: what others publish while the body comes goes before it.
     void publish(publish_request const& wanted) {
         auto const& to = world_.on->at(wanted.channel);
@@ -89,7 +105,7 @@ public:
         ++covered_.publishes_by_post;
         if (!expected.is_duplicate)
             world_.on->note(wanted.channel, wanted.key, wanted.payload, wanted.kind,
-                            id_of_publish(wanted.message_id));
+                            id_of_publish({}, wanted.message_id));
         else ++covered_.duplicates;
         auto const text = published_text(to.history.name, {}, {to.history.epoch, expected.offset},
                                          expected.is_duplicate) +
@@ -109,7 +125,7 @@ private:
         auto const& to = world_.on->at(wanted.channel);
         auto const known = wanted.message_id.empty()
                                ? 0
-                               : to.memory.find(id_of_publish(wanted.message_id), virtual_now);
+                               : to.memory.find(id_of_publish({}, wanted.message_id), virtual_now);
         return {known != 0 ? known : to.next_offset(), known != 0};
     }
 

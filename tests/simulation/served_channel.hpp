@@ -1,6 +1,7 @@
 #pragma once
 
 #include "channel_history.hpp"
+#include "presence_book.hpp"
 #include "publish_memory.hpp"
 #include "virtual_clock.hpp"
 
@@ -59,9 +60,10 @@ struct served_channel {
     std::shared_ptr<channel> source;
     channel_history history;
     publish_memory memory;
-    std::uint64_t keyless_in_ten = 0; ///< events of ten that have no key
-    std::optional<copying> copies{};  ///< it follows another channel, besides what else comes
-    bool is_copied = false;           ///< another one follows it
+    std::uint64_t keyless_in_ten = 0;       ///< events of ten that have no key
+    std::optional<copying> copies{};        ///< it follows another channel, besides what else comes
+    bool is_copied = false;                 ///< another one follows it
+    std::optional<presence_book> members{}; ///< who is on it
 
     /// Of a channel that is dropped when it is idle: nothing here keeps it.
     bool is_idling = false;

@@ -56,19 +56,21 @@ private:
 /// One life of a server: a hub with the channels, each drawn anew, and two loops.
 class server {
 public:
-    static constexpr std::size_t channel_count = 5;
-    static constexpr std::array<std::string_view, channel_count> names{"a", "b.c", "long-name",
-                                                                       "b.d", "e.b.d"};
+    static constexpr std::size_t channel_count = 6;
+    static constexpr std::array<std::string_view, channel_count> names{
+        "a", "b.c", "long-name", "b.d", "e.b.d", "@presence/a"};
     static constexpr std::size_t channels_at_first = 3;
     static constexpr std::size_t keys = 8;
+    static constexpr std::size_t companion = 5; ///< of the first channel, if that has presence
 
     server(std::uint64_t seed, random_source& random, coverage& seen)
         : source{{}, {channel_count, seed, read_virtual_now}}, endpoint{source, options()},
-          covered_{seen} {
+          covered_{seen}, has_presence_{random.one_in(2)} {
         for (std::size_t i = 0; i < channel_count; ++i)
             keys_max_[i] =
                 i < channels_at_first && random.one_in(3) ? 1 + random.below(keys) : 1000;
-        while (order_.size() < channels_at_first) open(order_.size(), random);
+        if (has_presence_) open(companion, random);
+        for (std::size_t i = 0; i < channels_at_first; ++i) open(i, random);
         if (random.one_in(3)) begin_copy(random);
     }
 
@@ -84,7 +86,7 @@ public:
     /// Ends a channel, unless it is copied; who has read all that there was is then told.
     void close(std::size_t index) {
         auto& of = at(index);
-        if (of.is_copied || of.copies) return;
+        if (of.is_copied || of.copies || is_companion(index)) return;
         ++covered_.closed;
         auto const kept = of.source->shared_from_this();
         if (!source.close(of.history.name)) fail("a channel that is open cannot be closed");
@@ -93,8 +95,77 @@ public:
         of.interval = {};
         show(index, true);
         of.history.is_closed = true;
+        if (of.members) {
+            std::vector<presence_book::notice> told;
+            for (auto const& each : of.members->members())
+                told.push_back({each.who.id, presence_book::text_of_leave(each.who.id)});
+            of.members->close();
+            tell(std::move(told));
+        }
         of.source = kept;
         over_.push_back(take_away(index));
+    }
+
+    /// Somebody is on a channel with presence from now on.
+    /// @return whether as a member
+    bool enter(served_channel& which, person const& who) {
+        std::vector<presence_book::notice> told;
+        bool const is_member = which.members->join(who, told);
+        ++covered_.joins;
+        tell(std::move(told));
+        return is_member;
+    }
+    void leave(served_channel& which, std::string const& id, bool is_member,
+               time_point stays_until) {
+        std::vector<presence_book::notice> told;
+        which.members->leave(id, is_member, stays_until, told);
+        tell(std::move(told));
+    }
+
+    /// Moves notices that are published into the history, in the order that they have there.
+    void show_told() {
+        while (!told_.empty()) {
+            auto& to = at(companion);
+            auto const seen = to.source->read(to.history.last(), {.events_max = 1});
+            if (seen.empty()) return;
+            auto const event = *seen.begin();
+            auto const which = std::find_if(told_.begin(), told_.end(), [&](auto const& each) {
+                return each.id == event.key && each.payload == event.payload;
+            });
+            if (which == told_.end()) return;
+            to.history.publish(event_of(to.history.name, to.next_offset(), which->id,
+                                        which->payload, payload_kind::json));
+            told_.erase(which);
+            to.used = to.touched = virtual_now;
+            if (to.history.last() == to.source->last_offset()) look_at_retention(to);
+            if (call_seen_ != nullptr) call_seen_(context_, to.history);
+        }
+    }
+
+    /// Whether all that was to be told of who comes and goes is told, and nothing else, and the
+    /// counts are right.
+    void check_presence() {
+        if (!has_presence_) return;
+        auto const& to = at(companion);
+        if (!told_.empty() || to.history.last() != to.source->last_offset())
+            fail("notices of presence are " + std::to_string(told_.size()) + " too few, or " +
+                 std::to_string(to.source->last_offset() - to.history.last()) + " too many" +
+                 (told_.empty() ? "" : ", the first is " + told_.front().payload));
+        if (!is_open(0)) return;
+        auto const counts = at(0).source->members()->counts();
+        auto const& book = *at(0).members;
+        if (counts.members != book.members().size() || counts.connections != book.connections() ||
+            counts.anonymous != book.anonymous())
+            fail("there are " + std::to_string(counts.members) + " members with " +
+                 std::to_string(counts.connections) + " connections and " +
+                 std::to_string(counts.anonymous) + " anonymous ones, not " +
+                 std::to_string(book.members().size()) + ", " + std::to_string(book.connections()) +
+                 " and " + std::to_string(book.anonymous()));
+    }
+
+    /// Whether the server publishes into that channel who comes and goes.
+    [[nodiscard]] bool is_companion(std::size_t index) const {
+        return has_presence_ && index == companion;
     }
 
     [[nodiscard]] bool is_open(std::size_t index) const { return channels_[index] != nullptr; }
@@ -153,7 +224,7 @@ public:
     }
 
     void set_interval(std::size_t index, std::chrono::nanoseconds interval) {
-        if (at(index).is_copied) return;
+        if (at(index).is_copied || is_companion(index)) return;
         at(index).set_interval(interval);
         show(index, false);
     }
@@ -162,6 +233,12 @@ public:
     /// and so are channels that nobody uses.
     void advance() {
         source.advance(virtual_now);
+        if (is_open(0) && at(0).members) {
+            std::vector<presence_book::notice> told;
+            at(0).members->expire(virtual_now, told);
+            covered_.expiries += told.size();
+            tell(std::move(told));
+        }
         drop_idle();
         for (auto& each : channels_)
             if (each && each->copies && each->copies->due <= virtual_now) copy(*each);
@@ -258,8 +335,17 @@ private:
     static live_options options() {
         live_options options;
         options.sse_retry_jitter = {};
+        options.hooks.connect = [](http::request_head const& head) {
+            return client_identity{std::string{head.field("Who").value_or("")},
+                                   std::string{head.field("Info").value_or("")}};
+        };
         options.hooks.publish = [](std::string_view, std::string_view) { return true; };
         return options;
+    }
+
+    void tell(std::vector<presence_book::notice> notices) {
+        for (auto& each : notices) told_.push_back(std::move(each));
+        show_told();
     }
 
     std::unique_ptr<served_channel> take_away(std::size_t index) {
@@ -296,6 +382,14 @@ private:
         options.publish_window_events = random.below(4);
         if (random.one_in(2)) options.publish_window_age = std::chrono::milliseconds{50};
         if (index != 0 && random.one_in(4)) options.idle_time_max = std::chrono::seconds{1};
+        if (is_companion(index)) {
+            options = {};
+            if (random.one_in(4)) options.on_overrun = overrun_policy::close;
+        }
+        if (index == 0 && has_presence_) {
+            options.presence = true;
+            if (random.one_in(3)) options.presence_members_max = 1;
+        }
         auto const source_of = source.try_open(name, options);
         channel_history history{name, source_of->epoch(), options};
         constexpr std::array<std::uint64_t, 4> keyless{0, 0, 3, 10};
@@ -305,6 +399,7 @@ private:
         auto& opened = at(index);
         opened.interval = options.publish_interval;
         order_.push_back(index);
+        if (options.presence) opened.members.emplace(options);
         if (options.idle_time_max.count() == 0) return;
         opened.is_idling = true;
         opened.idling = source_of;
@@ -336,6 +431,8 @@ private:
     std::vector<std::size_t> order_; // of the channels that are open, as they were created
     std::vector<std::unique_ptr<served_channel>> over_; // closed, and perhaps not read yet
     coverage& covered_;
+    bool has_presence_;
+    std::vector<presence_book::notice> told_; // what the companion must have, and is not seen yet
     seen_function call_seen_ = nullptr;
     void* context_ = nullptr;
 };

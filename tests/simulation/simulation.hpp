@@ -31,7 +31,12 @@ public:
         random_source random{seed_, 0};
         during_encode = &simulation::publish_during_encode;
         during_encode_world = this;
-        world_ = {nullptr, &random, &judge_, &simulation::publish_during_callback, this};
+        world_ = {nullptr,
+                  &random,
+                  &judge_,
+                  &simulation::publish_during_callback,
+                  &simulation::notice_matches,
+                  this};
         for (std::size_t i = 0; i < client_count; ++i)
             clients_.push_back(std::make_unique<client>(world_, covered_, i % 2));
         restart();
@@ -64,6 +69,7 @@ public:
         else if (choice < 996) close_channel();
         else if (choice < 999) advance(std::chrono::milliseconds{random.below(40'000)});
         else restart();
+        server_->check_presence();
         if (!server_->error.empty()) judge_.fail(server_->error);
     }
 
@@ -141,8 +147,10 @@ private:
             publish();
     }
 
-    void publish() {
+    void publish(bool is_nested = false) {
         auto const index = server_->draw(random());
+        // Who comes and goes meanwhile is not noticed yet.
+        if (is_nested && server_->is_companion(index)) return;
         auto& to = server_->at(index);
         auto const key = draw_key(to);
         auto const drawn = draw_payload(to);
@@ -201,13 +209,18 @@ private:
         auto& me = *static_cast<simulation*>(self);
         if (me.is_encoding_ || !me.random().one_in(300)) return;
         me.is_encoding_ = true;
-        me.publish();
+        me.publish(true);
         me.is_encoding_ = false;
     }
 
     static void publish_during_callback(void* self) {
         auto& me = *static_cast<simulation*>(self);
-        if (me.random().one_in(50)) me.publish();
+        if (me.random().one_in(50)) me.publish(true);
+    }
+
+    static void notice_matches(void* self, std::size_t loop_index) {
+        for (auto& each : static_cast<simulation*>(self)->clients_)
+            if (each->loop_index() == loop_index) each->notice_matches();
     }
 
     void let_through(client& who) {
@@ -264,7 +277,7 @@ private:
         auto const wanted = draw_publish(channel);
         if (who.publish(wanted))
             server_->note(channel, wanted.key, wanted.payload, wanted.kind,
-                          id_of_publish(wanted.message_id));
+                          id_of_publish(who.who().id, wanted.message_id));
         who.pump();
     }
 
@@ -273,7 +286,9 @@ private:
         server_->touch();
         auto const channel = server_->draw(random());
         if (is_told_) tell("  a request about " + server_->at(channel).history.name);
-        if (random().one_in(2))
+        if (server_->at(channel).members && random().one_in(4))
+            return requests_.ask_for_presence(channel);
+        if (random().one_in(2) || channel == server::companion)
             return requests_.ask_for_history(channel, draw_question(channel), random().one_in(2));
         auto wanted = draw_publish(channel);
         if (wanted.kind == payload_kind::binary && random().one_in(2))
@@ -371,11 +386,19 @@ private:
         if (asked.transport == transport_kind::long_poll)
             asked.wait_seconds = 1 + random().below(10);
         if (random().one_in(4)) asked.limit = 1 + random().below(5);
+        asked.who = draw_person();
         asked.delivery = draw_delivery();
         // A query has no word for credit.
         if (asked.transport != transport_kind::plain) asked.delivery.credit.reset();
         who.connect(asked);
         if (is_told_) tell("  connected the " + who.describe_subscriptions());
+    }
+
+    [[nodiscard]] person draw_person() {
+        constexpr std::array<std::string_view, 3> ids{"", "ann", "bob"};
+        person who{std::string{ids[random().below(ids.size())]}, {}};
+        if (random().one_in(2)) who.info = random().one_in(2) ? "1" : "{\"n\":2}";
+        return who;
     }
 
     [[nodiscard]] time_point next_tick() const {
