@@ -178,6 +178,7 @@ int main(int count, char** values) {
     }
     std::signal(SIGABRT, &tell_where_on_signal);
     std::signal(SIGSEGV, &tell_where_on_signal);
+    std::signal(SIGFPE, &tell_where_on_signal);
     if (asked.explore > 0) return explore_all(asked.explore);
     if (!asked.only.empty()) {
         coverage seen;

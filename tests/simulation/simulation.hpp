@@ -54,6 +54,8 @@ public:
         if (is_told_) tell("step " + std::to_string(number));
         random_source random{seed_, number + 1};
         world_.random = &random;
+        // All may have been closed, or dropped because they were idle.
+        if (server_->opened().empty()) server_->open_another(random);
         auto& who = *clients_[random.below(clients_.size())];
         auto const choice = random.below(1000);
         if (choice < 300) publish_burst();
@@ -148,6 +150,7 @@ private:
     }
 
     void publish(bool is_nested = false) {
+        if (server_->opened().empty()) return;
         auto const index = server_->draw(random());
         // Who comes and goes meanwhile is not noticed yet.
         if (is_nested && server_->is_companion(index)) return;
@@ -297,7 +300,7 @@ private:
         requests_.publish(wanted);
     }
 
-    /// There is always one that is open.
+    /// The last one stays open.
     void close_channel() {
         if (server_->opened().size() == 1) return;
         auto const index = server_->draw(random());
