@@ -91,6 +91,7 @@ enum class error : std::uint8_t {
     stalled,       ///< the peer took no byte for the stall time
     idle_timeout,  ///< the peer sent nothing, not even a pong, for the idle time
     control_flood, ///< more than the limit waits for a peer that does not read it
+    dismissed,     ///< the host has ended the connections of this client
 
     // A client's side: where it connects to, and what it is answered.
     bad_url_scheme,        ///< a URL of a scheme other than ws, wss, http and https
@@ -235,6 +236,7 @@ inline constexpr std::array<error_description, error_count> error_table{{
     {"idle_timeout", 408, 4003, limit_exceeded,
      "nothing was received for too long; connect again with the last cursor"},
     {"control_flood", 429, 1008, limit_exceeded, "replies are not being read"},
+    {"dismissed", 403, 4500, protocol_violation, "this client was asked to leave"},
 
     {"bad_url_scheme", 400, 1008, handshake_failed,
      "use a URL that begins with ws://, wss://, http:// or https://"},

@@ -468,6 +468,36 @@ TEST_CASE("net/server: says good-bye to everybody when it stops, and lets the io
     CHECK(s.served.connection_count() == 0);
 }
 
+TEST_CASE("net/server: dismisses one client on all its connections, and nobody else") {
+    live_options live;
+    live.hooks.connect = [](http::request_head const& head) -> std::optional<client_identity> {
+        return client_identity{head.field("X-Name").value_or("")};
+    };
+    running_server s{{}, std::move(live)};
+    auto& a = s.all.open("a");
+    auto const subscribe_as = [&](std::string_view name) {
+        blocking_client sse{s.port};
+        sse.get("/live/sse?channel=a", "X-Name: " + std::string{name} + "\r\n");
+        sse.read_until("\n\n");
+        return sse;
+    };
+    auto ann = subscribe_as("ann");
+    auto bob = subscribe_as("bob");
+    auto nobody = subscribe_as("");
+    blocking_client poll{s.port};
+    poll.get("/live/poll?channel=a&wait=60&cursor=" + cursor_text(a, 0), "X-Name: ann\r\n");
+    // Its request must have been read.
+    while (s.on_thread([&] { return a.subscriber_count(); }) != 4) std::this_thread::yield();
+    s.served.dismiss("ann", {.reason = "enough"});
+    s.served.dismiss("");
+    s.served.dismiss("nobody in particular");
+    CHECK(contains(ann.read_to_end(), R"("code":"dismissed","message":"enough")"));
+    CHECK(poll.read_to_end().starts_with("HTTP/1.1 403 "));
+    a.publish("1");
+    CHECK(contains(bob.read_until("\n\n"), "\"data\":1"));
+    CHECK(contains(nobody.read_until("\n\n"), "\"data\":1"));
+}
+
 TEST_CASE("net/server: cuts those who do not say good-bye when the drain is over") {
     server_options options;
     options.drain_timeout = 1ms;

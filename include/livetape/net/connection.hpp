@@ -40,6 +40,14 @@ public:
         pump(clock::now());
     }
 
+    void dismiss(std::string_view identity, dismissal const& why) override {
+        if (phase_ != phase::serving) return;
+        self_ref const self{this};
+        auto const now = clock::now();
+        dismiss_session(identity, why, now);
+        pump(now);
+    }
+
     void cancel() noexcept override {
         self_ref const self{this};
         phase_ = phase::over;
@@ -86,6 +94,8 @@ private:
     virtual void settle(write_batch& batch, std::size_t written, time_point now) = 0;
     virtual time_point wake(time_point now) = 0;
     virtual void say_goodbye(time_point now) = 0;
+    virtual void dismiss_session(std::string_view identity, dismissal const& why,
+                                 time_point now) = 0;
     [[nodiscard]] virtual bool wants_input() const noexcept = 0;
     [[nodiscard]] virtual session_end end() const noexcept = 0;
 
@@ -443,6 +453,12 @@ private:
     }
     time_point wake(time_point now) override { return session_.wake(now); }
     void say_goodbye(time_point now) override { session_.shut_down(now); }
+    void dismiss_session([[maybe_unused]] std::string_view identity,
+                         [[maybe_unused]] dismissal const& why,
+                         [[maybe_unused]] time_point now) override {
+        if constexpr (requires { session_.dismiss(identity, why, now); })
+            session_.dismiss(identity, why, now);
+    }
     [[nodiscard]] bool wants_input() const noexcept override {
         return livetape::wants_input(session_);
     }

@@ -1,6 +1,9 @@
 #pragma once
 
 #include <livetape/intrusive_list.hpp>
+#include <livetape/transport/dismissal.hpp>
+
+#include <string_view>
 
 namespace livetape {
 
@@ -11,6 +14,9 @@ public:
 
     /// Lets the session say good-bye and closes once that is written.
     virtual void shut_down() = 0;
+
+    /// Lets the session end if it is of that identity.
+    virtual void dismiss(std::string_view /*identity*/, dismissal const& /*why*/) {}
 
     /// Closes at once. Its completion is never called.
     virtual void cancel() noexcept = 0;

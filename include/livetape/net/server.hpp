@@ -68,7 +68,7 @@ struct listen_options {
 /// its own uses `serve` instead.
 ///
 /// Everything is set up before `listen`. Destroying the server closes its connections at once.
-/// Thread safety: shared objects unsafe, except `stop`, which is safe from any thread. The
+/// Thread safety: shared objects unsafe, except `stop` and `dismiss`, safe from any thread. The
 /// io_context must be run by one thread.
 template <class Transports = default_transports>
 class basic_server {
@@ -159,6 +159,21 @@ public:
     /// them at the latest after the drain timeout. Safe from any thread.
     void stop() {
         asio::post(state_->executor, [s = state_] { s->stop(); });
+    }
+
+    /// Ends the connections of one client, whatever they are: a WebSocket with a close frame, an
+    /// event stream with a last notice, a poll that waits with 403. What is published before this
+    /// call may be lost to them. They may come back; whom the connect hook refuses stays out.
+    ///
+    /// Safe from any thread and from hooks and handlers: it happens soon after. With several
+    /// servers, each is told. O(connections of the server).
+    /// @param identity  what the connect hook said; that of nobody in particular is nobody
+    void dismiss(std::string identity, dismissal why = {}) {
+        if (identity.empty()) return;
+        asio::post(
+            state_->executor, [s = state_, whom = std::move(identity), why = std::move(why)] {
+                s->connections.for_each([&](live_connection& each) { each.dismiss(whom, why); });
+            });
     }
 
     /// Open connections, on the server's own thread.

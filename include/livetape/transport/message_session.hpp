@@ -69,15 +69,24 @@ public:
     [[nodiscard]] time_point wake(time_point now) { return link_.wake(now); }
     [[nodiscard]] session_end end() const noexcept { return link_.end(); }
     void shut_down(time_point now) { link_.close(error::shutting_down, {}, now); }
+    void dismiss(std::string_view whom, dismissal const& why, time_point now) {
+        if (whom == identity_) link_.close(why, now);
+    }
     [[nodiscard]] subscriber& cursors() noexcept { return cursors_; }
     [[nodiscard]] std::string take_unread() { return {}; }
 
 private:
     message_session(session_context const& context, http::request_head const& head,
                     message_handler const* on_message, message_piece_handler const* on_piece)
-        : link_{context, head, opening_error(context.endpoint, head),
+        : message_session{context, head, on_message, on_piece, client_identity{}} {}
+
+    message_session(session_context const& context, http::request_head const& head,
+                    message_handler const* on_message, message_piece_handler const* on_piece,
+                    client_identity&& identity)
+        : link_{context, head, opening_error(context.endpoint, head, identity),
                 {},      {},   websocket_use::messages},
-          cursors_{context.wakes}, on_message_{on_message}, on_piece_{on_piece} {}
+          identity_{std::move(identity.id)}, cursors_{context.wakes},
+          on_message_{on_message}, on_piece_{on_piece} {}
 
     void hand_out(websocket::message_reader::item const& message) {
         bool const is_text = message.kind == websocket::message_reader::item_kind::text;
@@ -86,12 +95,13 @@ private:
         (*on_piece_)(link_, {code, message.payload, message.is_first, message.is_final});
     }
 
-    static error opening_error(live_endpoint const& endpoint, http::request_head const& head) {
-        client_identity identity;
+    static error opening_error(live_endpoint const& endpoint, http::request_head const& head,
+                               client_identity& identity) {
         return has_body(head) ? error::bad_content_length : endpoint.admit(head, identity);
     }
 
     websocket_link link_;
+    std::string identity_;
     subscriber cursors_; // without subscriptions: what the driver asks every session for
     message_handler const* on_message_; // one of the two
     message_piece_handler const* on_piece_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <livetape/transport/client_request.hpp>
+#include <livetape/transport/dismissal.hpp>
 #include <livetape/transport/encodings.hpp>
 #include <livetape/transport/outbox.hpp>
 #include <livetape/transport/session.hpp>
@@ -80,6 +81,17 @@ public:
         keep_alive_ = false;
         if (is_waiting_) answer();
         else if (end_ == session_end::handback) end_ = session_end::close;
+    }
+
+    /// A poll that waits is answered so; the answer of one that does not is on its way.
+    void dismiss(std::string_view whom, dismissal const& why, time_point) {
+        if (whom != identity_.id) return;
+        keep_alive_ = false;
+        if (end_ == session_end::handback) end_ = session_end::close;
+        if (!is_waiting_) return;
+        endpoint_.errors().count(error::dismissed);
+        out_.lane() = http::refusal(error::dismissed, why.reason, false, answer_fields_);
+        finish();
     }
 
     [[nodiscard]] subscriber& cursors() noexcept { return cursors_; }

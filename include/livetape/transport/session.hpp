@@ -51,6 +51,8 @@ enum class session_end : std::uint8_t {
 /// - `wants_input()`, if it has that: false while so much waits to be written that nothing should
 ///   be read, nor the end of input told. A write that is settled may change it, and so may `wake`
 ///   and `shut_down`. What a driver feeds all the same is kept, but within limits.
+/// - `dismiss(identity, why, now)`, if it has that: ends the session if it is of that identity,
+///   and says why in the transport's way.
 template <class S>
 concept session = requires(S s, S const c, std::span<char> bytes, write_batch& batch,
                            std::size_t written, time_point now) {

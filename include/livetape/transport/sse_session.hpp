@@ -64,9 +64,9 @@ public:
         sse::append_block(out, {.data = json, .event = is_raw_ ? "closed" : ""});
     }
 
-    void append_error(std::string& out, error what) const {
+    void append_error(std::string& out, error what, std::string_view detail = {}) const {
         std::string json;
-        livetape::append_error(json, what, {});
+        livetape::append_error(json, what, detail, {});
         sse::append_block(out, {.data = json, .event = is_raw_ ? "error" : ""});
     }
 

@@ -41,6 +41,7 @@ namespace livetape {
 /// - `append_gap(out, channel, missed)`: a notice of lost events
 /// - `append_end(out, channel, at)`, if the format has it: a notice that a channel was closed
 /// - `append_error(out, what)`, if the format has it: a notice that something is left out
+/// - `append_error(out, what, detail)`, if the format has it: a notice of why the stream ends
 /// - `append_heartbeat(out)`: something that a client ignores
 ///
 /// `stream_format_base` has defaults for those that have one.
@@ -101,6 +102,14 @@ public:
     /// Ends the stream; the client comes back with its last cursor.
     void shut_down(time_point) noexcept {
         if (end_ == session_end::none) end_ = session_end::close;
+    }
+
+    void dismiss(std::string_view whom, dismissal const& why, time_point) {
+        if (whom != identity_.id || end_ != session_end::none) return;
+        endpoint_.errors().count(error::dismissed);
+        if constexpr (requires { format_.append_error(out_.lane(), error::none, why.reason); })
+            format_.append_error(out_.lane(), error::dismissed, why.reason);
+        close();
     }
 
     [[nodiscard]] subscriber& cursors() noexcept { return cursors_; }

@@ -13,6 +13,7 @@
 #include <livetape/config.hpp>
 #include <livetape/error.hpp>
 #include <livetape/time.hpp>
+#include <livetape/transport/dismissal.hpp>
 #include <livetape/transport/encodings.hpp>
 #include <livetape/transport/endpoint.hpp>
 #include <livetape/transport/fragment_queue.hpp>
@@ -145,6 +146,11 @@ public:
         close(static_cast<std::uint16_t>(code), reason);
     }
 
+    /// The same at the host's wish, counted; messages that wait are dropped.
+    void close(dismissal const& why, time_point now) {
+        close(error::dismissed, why.reason, now, why.close_code);
+    }
+
     [[nodiscard]] bool has_fragments() const noexcept { return !queue_.is_empty(); }
 
     /// Lets fragments that wait follow, as many as make one write. To be called before each.
@@ -165,14 +171,7 @@ public:
     /// Starts the closing handshake because of an error, which is counted; messages that wait are
     /// dropped.
     void close(error why, std::string_view reason, time_point now) {
-        if (!is_open()) return;
-        endpoint_.errors().count(why);
-        auto const& known = describe(why);
-        queue_.clear();
-        websocket::append_close_frame(out.lane(), known.close_code,
-                                      reason.empty() ? known.message : reason);
-        state_ = state::closing;
-        last_received_ = now;
+        close(why, reason, now, describe(why).close_code);
     }
 
     void end_of_input() noexcept {
@@ -264,6 +263,16 @@ private:
 
     void keep(std::span<char const> rest) {
         if (!rest.empty()) unread_ = std::make_unique<std::string>(rest.data(), rest.size());
+    }
+
+    void close(error why, std::string_view reason, time_point now, std::uint16_t code) {
+        if (!is_open()) return;
+        endpoint_.errors().count(why);
+        queue_.clear();
+        websocket::append_close_frame(out.lane(), code,
+                                      reason.empty() ? describe(why).message : reason);
+        state_ = state::closing;
+        last_received_ = now;
     }
 
     void send_later(websocket::opcode code, std::string_view payload) {

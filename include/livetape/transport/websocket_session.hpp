@@ -83,6 +83,11 @@ public:
     [[nodiscard]] session_end end() const noexcept { return link_.end(); }
 
     void shut_down(time_point now) { link_.close(error::shutting_down, {}, now); }
+    void dismiss(std::string_view whom, dismissal const& why, time_point now) {
+        if (whom != identity()) return;
+        link_.close(why, now);
+        end_subscriptions();
+    }
 
     [[nodiscard]] subscriber& cursors() noexcept { return cursors_; }
     [[nodiscard]] std::string take_unread() { return {}; }
