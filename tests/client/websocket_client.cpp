@@ -278,10 +278,62 @@ TEST_CASE("client/websocket: tells where a redirect leads and when to come again
 
     memory_world busy;
     busy.start_connect();
-    busy.peer.send("HTTP/1.1 503 Busy\r\nRetry-After: 120\r\n\r\n");
+    busy.peer.send("HTTP/1.1 503 Busy\r\nRetry-After: 120\r\nContent-Length: 0\r\n\r\n");
     busy.run();
     CHECK(busy.connected.value() == error::unexpected_status);
     CHECK(busy.client.response().field("Retry-After") == "120");
+}
+
+TEST_CASE("client/websocket: tells the words of a refusal, however they come") {
+    std::string const words = R"({"error":{"code":"not_authorized","message":"not today"}})";
+    struct body_vector {
+        std::string bytes;
+        bool ends = false;
+        std::string words;
+    };
+    std::string const long_words(5000, 'w');
+    for (auto const& v : {
+             body_vector{"Content-Length: 57\r\n\r\n" + words, false, words},
+             body_vector{"Transfer-Encoding: chunked\r\n\r\n39\r\n" + words + "\r\n0\r\n\r\n",
+                         false, words},
+             body_vector{"Connection: close\r\n\r\n" + words, true, words},
+             body_vector{"Content-Length: 5000\r\n\r\n" + long_words, false,
+                         long_words.substr(0, 4096)},
+             body_vector{"Content-Length: 5000\r\n\r\nonly half", true, "only half"},
+             body_vector{"Transfer-Encoding: chunked\r\n\r\n5\r\nwords\r\nx", false, "words"},
+             body_vector{"Content-Length: 0\r\n\r\n", false, ""},
+         })
+        for (std::size_t const piece : {std::size_t{1}, std::size_t{50}, std::size_t{20'000}}) {
+            CAPTURE(v.bytes);
+            CAPTURE(piece);
+            memory_world world;
+            world.peer.pipe().read_max = piece;
+            world.start_connect();
+            world.peer.send("HTTP/1.1 403 Forbidden\r\n" + v.bytes);
+            if (v.ends) world.peer.end_input();
+            world.run();
+            CHECK(world.connected.value() == error::unexpected_status);
+            CHECK(world.client.response().status() == 403);
+            CHECK(world.client.refusal() == v.words);
+        }
+}
+
+TEST_CASE("client/websocket: does not wait long for the words of a refusal, and can be cancelled") {
+    websocket_client_options options;
+    options.handshake_timeout = 20ms;
+    for (bool const is_cancelled : {false, true}) {
+        memory_world world{options};
+        world.start_connect();
+        world.peer.send("HTTP/1.1 403 Forbidden\r\n\r\nfor");
+        world.run();
+        if (is_cancelled) world.client.cancel();
+        world.io.restart();
+        world.io.run();
+        CHECK(world.connected.value() == (is_cancelled
+                                              ? make_error_code(asio::error::operation_aborted)
+                                              : make_error_code(error::unexpected_status)));
+        CHECK(world.client.refusal() == "for");
+    }
 }
 
 TEST_CASE("client/websocket: connects to WebSocket URLs alone") {

@@ -168,8 +168,8 @@ public:
         return connection_ ? connection_->response() : none;
     }
 
-    /// The body of that response if it was no upgrade, as far as it came together with its head:
-    /// the server's words, for people. Valid until the next `connect`.
+    /// The body of that response if it was a refusal (status 400 or above), at most 4 KiB of it and
+    /// what came within a second: the server's words, for people. Valid until the next `connect`.
     [[nodiscard]] std::string_view refusal() const noexcept {
         return connection_ ? std::string_view{connection_->refusal()} : std::string_view{};
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -30,6 +31,8 @@
 #include <livetape/config.hpp>
 #include <livetape/error.hpp>
 #include <livetape/time.hpp>
+#include <livetape/wire/body_decoder.hpp>
+#include <livetape/wire/body_framing.hpp>
 #include <livetape/wire/client_handshake.hpp>
 #include <livetape/wire/response_parser.hpp>
 #include <livetape/wire/url.hpp>
@@ -93,6 +96,7 @@ private:
     [[nodiscard]] error check(http::response_head const& head,
                               std::unique_ptr<websocket::message_codec>& codec);
     void open(std::unique_ptr<websocket::message_codec> codec, std::span<char> received);
+    void collect_refusal(std::string_view input);
     void fail_connect(std::error_code ec);
 
     void proceed();
@@ -107,6 +111,10 @@ private:
         return machine_ && machine_->has_ended() ? machine_->why() : over_;
     }
 
+    // What is read of a refusal: its body may be long, or never end.
+    static constexpr std::size_t refusal_bytes_max = 4096;
+    static constexpr std::chrono::milliseconds refusal_time{1000};
+
     asio::any_io_executor executor_;
     Dialer dialer_;
     websocket_client_options options_;
@@ -117,7 +125,9 @@ private:
     std::string request_;
     http::response_parser parser_;
     http::response_head response_;
-    std::string refusal_; // the body of a response that is no upgrade, as far as it came with it
+    std::string refusal_;         // the body of a response that is no upgrade, or its beginning
+    error refused_ = error::none; // while that is read
+    http::body_decoder decoder_{{}};
     websocket::handshake_agreement agreement_;
     std::optional<websocket_machine> machine_;
     std::vector<char> buffer_;
@@ -204,8 +214,18 @@ void websocket_connection<Dialer>::take_response(std::size_t size) {
     response_ = parser_.release();
     std::unique_ptr<websocket::message_codec> codec;
     if (auto const why = check(response_, codec); why != error::none) {
-        refusal_ = input;
-        return fail_connect(why);
+        http::body_framing framing;
+        bool const has_words =
+            why == error::unexpected_status && response_.status() >= 400 &&
+            http::read_response_framing(response_, "GET", framing) == error::none;
+        if (!has_words) return fail_connect(why);
+        refused_ = why;
+        decoder_ = http::body_decoder{framing};
+        timer_.expires_after(std::min(options_.handshake_timeout, refusal_time));
+        timer_.async_wait([self = this->shared_from_this()](std::error_code ec) {
+            if (!ec && self->connect_) self->fail_connect(self->refused_);
+        });
+        return collect_refusal(input);
     }
     open(std::move(codec), std::span{buffer_}.subspan(size - input.size(), input.size()));
 }
@@ -230,6 +250,25 @@ void websocket_connection<Dialer>::open(std::unique_ptr<websocket::message_codec
     machine_.emplace(options_, masking_keys{}, std::move(codec), clock::now());
     connect_.complete({});
     proceed();
+}
+
+/// Reads the beginning of a refusal's body, for people; what does not come in time is left out.
+template <class Dialer>
+void websocket_connection<Dialer>::collect_refusal(std::string_view input) {
+    for (;;) {
+        std::string_view found;
+        auto const status = decoder_.next(input, found);
+        refusal_.append(found.substr(0, refusal_bytes_max - refusal_.size()));
+        bool const is_enough = refusal_.size() == refusal_bytes_max;
+        if (status != parse_status::need_more || is_enough) return fail_connect(refused_);
+        if (found.empty()) break;
+    }
+    stream_->async_read_some(asio::buffer(buffer_), [self = this->shared_from_this()](
+                                                        std::error_code ec, std::size_t size) {
+        if (self->is_torn_down_) return;
+        if (ec) self->fail_connect(self->refused_);
+        else self->collect_refusal({self->buffer_.data(), size});
+    });
 }
 
 template <class Dialer>
