@@ -20,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -51,6 +52,12 @@ subscription_options quick(transport_list transports = {by_websocket, by_sse, by
     options.reconnect.transports = std::move(transports);
     options.reconnect.backoff = {.delay_min = 1ms, .delay_max = 2ms, .requested_delay_max = 2ms};
     return options;
+}
+
+std::string cursor_text(channel const& of, std::uint64_t offset) {
+    std::string text;
+    append_position(text, {of.epoch(), offset});
+    return text;
 }
 
 struct fixture {
@@ -423,6 +430,49 @@ TEST_CASE("client/subscription_client: one channel is refused, and the others go
         CHECK_MESSAGE(is_either, seen);
         f.all->publish("a", "2");
         CHECK(f.next(feed) == "a2=2");
+    }
+}
+
+TEST_CASE("client/subscription_client: a channel that is gone when it comes back is refused, and "
+          "the others go on") {
+    for (auto const& transports : each_alone) {
+        CAPTURE(static_cast<int>(transports[0]));
+        fixture f;
+        for (auto const* const each : {"a", "b", "c"}) f.all->publish(each, "1");
+        subscription_client feed{f.io.get_executor(), f.address(), quick(transports)};
+        for (auto const* const each : {"a", "b", "c"}) feed.subscribe(each, {.cursor = "oldest"});
+        std::multiset<std::string> seen;
+        for (int i = 0; i < 3; ++i) seen.insert(f.next(feed));
+        CHECK(seen == std::multiset<std::string>{"a1=1", "b1=1", "c1=1"});
+
+        // From where they were, on a server that has not b any more.
+        auto const of_a = cursor_text(*f.all->find("a"), 1);
+        auto const of_b = cursor_text(*f.all->find("b"), 1);
+        auto const of_c = cursor_text(*f.all->find("c"), 1);
+        f.all->close("b");
+        subscription_client again{f.io.get_executor(), f.address(), quick(transports)};
+        again.subscribe("a", {.cursor = of_a});
+        again.subscribe("b", {.cursor = of_b});
+        again.subscribe("c", {.cursor = of_c});
+        CHECK(f.next(again) == "b?unknown_channel");
+        f.all->publish("a", "2");
+        CHECK(f.next(again) == "a2=2");
+        f.all->publish("c", "2");
+        CHECK(f.next(again) == "c2=2");
+    }
+}
+
+TEST_CASE("client/subscription_client: refused altogether, it ends with the reason") {
+    for (auto const& transports : each_alone) {
+        CAPTURE(static_cast<int>(transports[0]));
+        fixture f;
+        f.all->open("a");
+        auto const gone = cursor_text(*f.all->find("a"), 0);
+        f.start();
+        subscription_client feed{f.io.get_executor(), f.address(), quick(transports)};
+        feed.subscribe("a", {.cursor = gone});
+        feed.subscribe("b", {.cursor = gone});
+        CHECK(f.end_of(feed) == error::unknown_channel);
     }
 }
 

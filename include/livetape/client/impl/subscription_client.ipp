@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include <asio/error.hpp>
@@ -228,7 +230,8 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
 
     void drop_link() {
         ++link_number;
-        is_linked = is_open = is_reading = is_live_link = false;
+        is_linked = is_open = is_reading = is_live_link = has_doubted = false;
+        doubted.clear();
         first_bytes.cancel();
         socket.reset();
         exchange->close();
@@ -265,6 +268,7 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
     bool drop_channel(std::string const& channel, std::error_code why, std::string message) {
         refuse(channel, why, std::move(message));
         tracker.remove(channel);
+        doubted.erase(channel);
         if (!tracker.empty()) return true;
         stop();
         gave_up(why);
@@ -435,8 +439,9 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
     void go_on_opening() {
         if (tracker.empty()) return;
         auto const all = tracker.subscriptions();
-        auto const unknown =
-            std::find_if(all.begin(), all.end(), [](auto const& each) { return !each.is_known; });
+        auto const unknown = std::find_if(all.begin(), all.end(), [this](auto const& each) {
+            return !each.is_known || doubted.contains(each.channel);
+        });
         bool const can_say_so = link == feed_transport::sse && all.size() == 1;
         if (unknown != all.end() && !can_say_so) return prime(*unknown);
         if (link == feed_transport::sse) return open_stream(all);
@@ -451,7 +456,10 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
         auto const cursor = to.cursor.empty() && !to.has_snapshot ? "now" : to.cursor;
         if (!cursor.empty()) http::append_parameter(at.target, "cursor", cursor);
         append_limit(at.target);
-        fetch(at, options.response_timeout, to.channel, [](state& s) { s.go_on_opening(); });
+        fetch(at, options.response_timeout, to.channel, [channel = to.channel](state& s) {
+            s.doubted.erase(channel);
+            s.go_on_opening();
+        });
     }
 
     void poll() {
@@ -461,7 +469,7 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
         http::append_parameter(at.target, "wait", std::to_string(options.poll_wait.count()));
         append_limit(at.target);
         fetch(at, options.response_timeout + options.poll_wait, {}, [](state& s) {
-            s.is_reading = false;
+            s.is_reading = s.has_doubted = false;
             s.read_on();
         });
     }
@@ -492,17 +500,37 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
             }));
     }
 
+    /// @param channel  the only one that was asked for; empty for all
     void poll_failed(disconnect how, std::string const& channel) {
+        if (how.was_cut_short) poll_limit.failed();
+        if (channel.empty()) return request_failed(std::move(how));
         std::string message;
+        auto const named = error_about_channel(how, message);
+        if (named == error::none) return lost(std::move(how));
+        if (drop_channel(channel, named, std::move(message))) go_on_opening();
+    }
+
+    /// What a refusal says of a channel; none if it is about something else.
+    [[nodiscard]] static error error_about_channel(disconnect const& how, std::string& message) {
         auto const named = parse_refusal(how.reason, message);
         // A path that is not there is nothing that another channel would mend.
-        bool const is_about_channel = !channel.empty() && named != error::none &&
-                                      named != error::not_found && how.http_status >= 400 &&
+        bool const is_about_channel = named != error::not_found && how.http_status >= 400 &&
                                       how.http_status < 500 &&
                                       judge(how, feed_transport::poll) == reconnect_verdict::finish;
-        if (how.was_cut_short) poll_limit.failed();
-        if (!is_about_channel) return lost(std::move(how));
-        if (drop_channel(channel, named, std::move(message))) go_on_opening();
+        return is_about_channel ? named : error::none;
+    }
+
+    /// A refusal of several channels does not say which one is not to be had. So each is asked for
+    /// alone, from where it is, which drops that one; once, lest it go on for ever.
+    void request_failed(disconnect how) {
+        auto const all = tracker.subscriptions();
+        std::string ignored;
+        bool const may_be_one = all.size() > 1 && !std::exchange(has_doubted, true) &&
+                                error_about_channel(how, ignored) != error::none;
+        if (!may_be_one) return lost(std::move(how));
+        is_reading = is_open = false;
+        for (auto const& each : all) doubted.insert(each.channel);
+        go_on_opening();
     }
 
     void open_stream(std::vector<feed_tracker::subscription> const& all) {
@@ -517,8 +545,9 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
         exchange->open(at, "text/event-stream", {{"Cache-Control", "no-store"}},
                        options.response_timeout,
                        on_link([](state& s, std::optional<disconnect> failed) {
-                           if (failed) return s.lost(std::move(*failed));
+                           if (failed) return s.request_failed(std::move(*failed));
                            s.is_open = true;
+                           s.has_doubted = false;
                            s.watch_first_bytes();
                            s.read_on();
                        }));
@@ -588,6 +617,7 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
     std::string last_id;                     // that the tracker was told
     std::map<std::uint64_t, question> asked; // by the id of the command
     std::uint64_t last_id_sent = 0;
+    std::set<std::string> doubted; // channels of which one was refused, but not by its name
     asio::steady_timer first_bytes;
     feed_transport link = feed_transport::websocket;
     std::size_t link_number = 0;
@@ -598,6 +628,7 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
     bool is_open = false;   // the link can be read
     bool is_reading = false;
     bool is_live_link = false;
+    bool has_doubted = false; // since a request for all channels was answered
 };
 
 } // namespace livetape
