@@ -15,6 +15,7 @@
 #include <livetape/channel/cursor.hpp>
 #include <livetape/channel/encoding.hpp>
 #include <livetape/transport/client_request.hpp>
+#include <livetape/transport/dismissal.hpp>
 #include <livetape/transport/endpoint.hpp>
 #include <livetape/transport/outbox.hpp>
 #include <livetape/transport/session.hpp>
