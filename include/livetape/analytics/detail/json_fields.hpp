@@ -33,8 +33,11 @@ public:
     double seconds_per_unit = 1; ///< of `time`
 
     /// @return nothing if `into` has been read; its key is valid until the next call
-    std::optional<read_failure> read(std::string_view payload, event_time published,
-                                     record<Numbers>& into) {
+    ///
+    /// Flattened: simdjson's results are handed over in memory where their calls are not inlined,
+    /// which compilers decide by the size of the program; it makes a fifth of the time.
+    [[gnu::flatten]] std::optional<read_failure> read(std::string_view payload,
+                                                      event_time published, record<Numbers>& into) {
         simdjson::dom::object object;
         if (payload.empty() ||
             parser_.parse(payload.data(), payload.size()).get(object) != simdjson::SUCCESS)

@@ -28,8 +28,9 @@ class channel_output {
 public:
     explicit channel_output(channel& to) : to_{&to} {}
 
+    /// Flattened, as what is written is many small pieces.
     template <class Result>
-    void send(std::string_view key, Result const& result, diagnostics& problems) {
+    [[gnu::flatten]] void send(std::string_view key, Result const& result, diagnostics& problems) {
         text_.clear();
         if (!key.empty()) text_.text("key", key);
         append_result(text_, result);
