@@ -361,10 +361,9 @@ private:
     std::vector<command> deferred_;
     std::vector<watched_pattern> patterns_;
     std::array<std::uint64_t, server::channel_count>
-        kept_at_run_{}; ///< when channels may have come
-    bool is_orderly_ =
-        false; ///< subscribing waits for events in flight: it has had patterns or presence
-    bool is_shared_ = false;           ///< the cursor is one over several channels
+        kept_at_run_{};       ///< when channels may have come
+    bool is_orderly_ = false; ///< has had patterns or presence: subscribing waits for a write
+    bool is_shared_ = false;  ///< the cursor is one over several channels
     bool has_snapshot_events_ = false; ///< a subscription began with a snapshot
     seen_places seen_;
 

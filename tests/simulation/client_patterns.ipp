@@ -142,8 +142,9 @@ inline void client::notice_matches(bool has_read) {
         if (by == patterns_.end()) return fail("a channel comes that nobody asked for");
         auto const& history = world_.on->at(channel).history;
         auto const at = found.reached();
-        // If several patterns cover it, any of them may say how.
-        subscription_queue queue{history, found.delivery()};
+        // If several patterns cover it, any of them may say how; but of one that may have been read
+        // the credit is not what it began with, and it is the first.
+        subscription_queue queue{history, has_read ? by->delivery : found.delivery()};
         queue.open_at(kept_at_run_[channel] - 1);
         if (!has_read && !queue.is_reached(at.offset))
             fail("channel " + history.name + " comes at " + std::to_string(at.offset) + ", due" +

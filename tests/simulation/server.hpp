@@ -83,8 +83,9 @@ public:
             if (!is_open(i) && which-- == 0) return open(i, random);
     }
 
-    /// Ends a channel, unless it is copied; who has read all that there was is then told.
-    void close(std::size_t index) {
+    /// Ends a channel, unless it is copied; who has read all that there was is then told. Its next
+    /// life may begin at once.
+    void close(std::size_t index, random_source& random) {
         auto& of = at(index);
         if (of.is_copied || of.copies || is_companion(index)) return;
         ++covered_.closed;
@@ -104,6 +105,7 @@ public:
         }
         of.source = kept;
         over_.push_back(take_away(index));
+        if (random.one_in(2)) open(index, random);
     }
 
     /// Somebody is on a channel with presence from now on.

@@ -305,7 +305,7 @@ private:
         if (server_->opened().size() == 1) return;
         auto const index = server_->draw(random());
         if (is_told_) tell("  closes " + server_->at(index).history.name);
-        server_->close(index);
+        server_->close(index, random());
     }
 
     void change_timer() {
