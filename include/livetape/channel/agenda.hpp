@@ -1,10 +1,10 @@
 #pragma once
 
-#include <livetape/config.hpp>
+#include <livetape/algorithm.hpp>
+#include <livetape/compact_vector.hpp>
 #include <livetape/short_lock.hpp>
 #include <livetape/time.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <utility>
@@ -55,7 +55,7 @@ public:
     void add(time_point due, std::weak_ptr<void> subject, task_function task) {
         short_lock_guard const lock{lock_};
         tasks_.push_back({due, std::move(subject), task});
-        std::push_heap(tasks_.begin(), tasks_.end(), is_later);
+        std::push_heap(tasks_.data(), tasks_.data() + tasks_.size(), is_later);
         for (auto* const each : drivers_)
             if (due < each->told_) each->hasten_(each->context_, each->told_ = due);
     }
@@ -69,7 +69,7 @@ public:
         {
             short_lock_guard const lock{lock_};
             while (!tasks_.empty() && tasks_.front().due <= now) {
-                std::pop_heap(tasks_.begin(), tasks_.end(), is_later);
+                std::pop_heap(tasks_.data(), tasks_.data() + tasks_.size(), is_later);
                 due.push_back(std::move(tasks_.back()));
                 tasks_.pop_back();
             }
@@ -101,7 +101,7 @@ public:
     /// After this returns, the driver is not told any more.
     void remove_driver(agenda_driver& driver) noexcept {
         short_lock_guard const lock{lock_};
-        std::erase(drivers_, &driver);
+        drivers_.erase_unordered(&driver);
     }
 
 private:
@@ -119,7 +119,7 @@ private:
 
     mutable short_lock lock_;
     std::vector<entry> tasks_; // a heap, the earliest in front
-    std::vector<agenda_driver*> drivers_;
+    compact_vector<agenda_driver*> drivers_;
 };
 
 } // namespace livetape

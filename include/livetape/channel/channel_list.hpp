@@ -1,11 +1,12 @@
 #pragma once
 
+#include <livetape/algorithm.hpp>
 #include <livetape/channel/channel.hpp>
 #include <livetape/channel/hash_index.hpp>
 #include <livetape/channel/signal.hpp>
+#include <livetape/compact_vector.hpp>
 #include <livetape/short_lock.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -87,7 +88,7 @@ public:
     /// After this returns, nothing raises the signal any more.
     void remove_listener(signal& listener) noexcept {
         short_lock_guard const lock{lock_};
-        std::erase(listeners_, &listener);
+        listeners_.erase_unordered(&listener);
     }
 
     /// Marks a channel that is never dropped.
@@ -155,7 +156,7 @@ private:
     mutable short_lock lock_;
     std::vector<slot> slots_; // by place
     hash_index index_;        // of those in `slots_`, by name
-    std::vector<signal*> listeners_;
+    compact_vector<signal*> listeners_;
     std::size_t end_ = 0;
     std::size_t count_ = 0;
 };

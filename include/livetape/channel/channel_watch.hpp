@@ -1,13 +1,14 @@
 #pragma once
 
+#include <livetape/algorithm.hpp>
 #include <livetape/channel/agenda.hpp>
 #include <livetape/channel/channel.hpp>
 #include <livetape/channel/channel_list.hpp>
 #include <livetape/channel/signal.hpp>
 #include <livetape/channel_pattern.hpp>
+#include <livetape/owned_ptr.hpp>
 #include <livetape/time.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -114,7 +115,7 @@ private:
 
     void follow(std::shared_ptr<channel> const& which, std::uint64_t reached) {
         if (!matches(which->name())) return;
-        auto& added = *followed_.emplace_back(std::make_unique<followed>(queue_, which, reached));
+        auto& added = *followed_.emplace_back(make_owned<followed>(queue_, which, reached));
         which->add_listener(added);
         if (which->last_offset() > reached) added.raise();
     }
@@ -199,7 +200,7 @@ private:
     signal listed_;
     // Held while the callback runs, which may stop the watch and ask whether it is.
     mutable std::recursive_mutex mutex_;
-    std::vector<std::unique_ptr<followed>> followed_;
+    std::vector<owned_ptr<followed>> followed_;
     std::vector<followed*> ready_; // those with events that wait, in the order of their publishes
     std::size_t next_ = 0;         // the first place of the list that has not been looked at
     std::size_t living_ = 0;       // channels followed when the dropped ones were forgotten last
