@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <memory>
 #include <utility>
-#include <vector>
 
 namespace livetape {
 
@@ -55,7 +54,7 @@ public:
     void add(time_point due, std::weak_ptr<void> subject, task_function task) {
         short_lock_guard const lock{lock_};
         tasks_.push_back({due, std::move(subject), task});
-        std::push_heap(tasks_.data(), tasks_.data() + tasks_.size(), is_later);
+        std::push_heap(tasks_.begin(), tasks_.end(), is_later);
         for (auto* const each : drivers_)
             if (due < each->told_) each->hasten_(each->context_, each->told_ = due);
     }
@@ -65,11 +64,11 @@ public:
     /// @param by  the driver that calls, if one does
     /// @return when to call next; `never` if nothing is pending
     time_point advance(time_point now, agenda_driver* by = nullptr) {
-        std::vector<entry> due;
+        compact_vector<entry> due;
         {
             short_lock_guard const lock{lock_};
             while (!tasks_.empty() && tasks_.front().due <= now) {
-                std::pop_heap(tasks_.data(), tasks_.data() + tasks_.size(), is_later);
+                std::pop_heap(tasks_.begin(), tasks_.end(), is_later);
                 due.push_back(std::move(tasks_.back()));
                 tasks_.pop_back();
             }
@@ -118,7 +117,7 @@ private:
     }
 
     mutable short_lock lock_;
-    std::vector<entry> tasks_; // a heap, the earliest in front
+    compact_vector<entry> tasks_; // a heap, the earliest in front
     compact_vector<agenda_driver*> drivers_;
 };
 

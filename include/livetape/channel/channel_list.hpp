@@ -116,7 +116,7 @@ public:
         short_lock_guard const lock{lock_};
         auto* const found = slot_of(which);
         if (found == nullptr || !may_go()) return false;
-        index_.erase(hash_of(which.name()), static_cast<std::uint32_t>(found - slots_.data()));
+        index_.erase(hash_of(which.name()), static_cast<std::uint32_t>(found - slots_.begin()));
         found->source.reset();
         if (--count_ < slots_.size() / 2) compact();
         return true;
@@ -146,7 +146,7 @@ private:
     }
 
     void compact() {
-        std::erase_if(slots_, [](slot const& each) { return !each.source; });
+        slots_.erase_if([](slot const& each) { return !each.source; });
         index_.clear();
         for (std::size_t i = 0; i < slots_.size(); ++i)
             index_.add(hash_of(slots_[i].source->name()), static_cast<std::uint32_t>(i));
@@ -154,8 +154,8 @@ private:
 
     // Held for a look-up or an addition: shorter than what a lock for many readers costs.
     mutable short_lock lock_;
-    std::vector<slot> slots_; // by place
-    hash_index index_;        // of those in `slots_`, by name
+    compact_vector<slot> slots_; // by place
+    hash_index index_;           // of those in `slots_`, by name
     compact_vector<signal*> listeners_;
     std::size_t end_ = 0;
     std::size_t count_ = 0;
