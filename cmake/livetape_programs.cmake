@@ -6,6 +6,12 @@ target_link_libraries(livetape_own INTERFACE livetape::livetape)
 if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
     target_compile_options(livetape_own INTERFACE
         -Wall -Wextra -Wpedantic -Wconversion -Wshadow $<$<BOOL:${LIVETAPE_WERROR}>:-Werror>)
+    # doctest and Google Benchmark number their cases by __COUNTER__, which newer clangs call an extension.
+    include(CheckCXXCompilerFlag)
+    check_cxx_compiler_flag(-Werror=c2y-extensions LIVETAPE_HAS_C2Y_EXTENSIONS)
+    if(LIVETAPE_HAS_C2Y_EXTENSIONS)
+        target_compile_options(livetape_own INTERFACE -Wno-c2y-extensions)
+    endif()
     if(LIVETAPE_SANITIZE)
         target_compile_options(livetape_own INTERFACE
             -fsanitize=${LIVETAPE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
