@@ -198,9 +198,12 @@ TEST_CASE("transport/response_session: who pipelines a flood or takes nothing is
     response_driver flooding{w, "HTTP/1.1 200 OK\r\n\r\n", true};
     flooding.window = 0;
     flooding.start().send(std::string(1 << 20, 'x'));
-    CHECK_FALSE(flooding.is_over);
     flooding.send("x");
-    CHECK(flooding.is_aborted);
+    CHECK(flooding.in_transit == "x");
+    CHECK_FALSE(flooding.is_over);
+    std::string unwanted = "x";
+    flooding.on.feed(unwanted, virtual_now);
+    CHECK(flooding.on.end() == session_end::abort);
 
     response_driver stuck{w, "HTTP/1.1 200 OK\r\n\r\n", true};
     stuck.window = 3;
