@@ -481,10 +481,11 @@ private:
         for (int round = 0; !is_complete(); ++round) {
             auto& one = clients_[random_() % clients_.size()];
             if (round < 3000) change(one);
-            if (!wakes_.run(3, {}) && round >= 3000) wait();
+            // Before it waits: when all has been published by then, nothing else wakes it.
             if (round == 3000)
                 for (auto& each : clients_)
                     for (auto const& name : names_) subscribe_to(*each, name);
+            if (!wakes_.run(3, {}) && round >= 3000) wait();
         }
         clients_.clear();
     }
@@ -500,7 +501,8 @@ private:
         if (one.cursors.find(name) != nullptr) return;
         auto const source = all_.find(name);
         auto& next = one.next_offsets[name];
-        start_position start;
+        // From the oldest, so that there is something to read however late this thread is.
+        start_position start{start_position::kind::oldest, {}, false};
         if (next > 0) start = {start_position::kind::after, {source->epoch(), next - 1}, false};
         auto const opened = subscribe(one.cursors, source, start);
         if (next > 0 && (!opened.is_recovered || opened.next_offset != next)) ++error_count;
