@@ -225,7 +225,7 @@ inline std::optional<expected_reply> client::read_new_gap(std::string_view conte
     return expected_reply{std::string{content}};
 }
 
-/// The end of a channel that was closed, for who has all that is wanted of it, or may have no more.
+/// The end of a channel that was closed, for who has all that is wanted of it.
 inline std::optional<expected_reply> client::read_end(std::string_view content) {
     auto json = content;
     if (transport_ == transport_kind::sse && json.starts_with("data: ")) json.remove_prefix(6);
@@ -241,8 +241,7 @@ inline std::optional<expected_reply> client::read_end(std::string_view content) 
     if (of == nullptr || !of->of->history.is_closed || at.epoch != of->of->history.epoch)
         return std::nullopt;
     auto const channel = of->channel;
-    bool const has_credit = of->queue.delivery().credit != std::optional<std::uint32_t>{0};
-    if ((has_credit && !of->queue.empty()) || !of->queue.is_reached(at.offset)) return std::nullopt;
+    if (!of->queue.empty() || !of->queue.is_reached(at.offset)) return std::nullopt;
     ++covered_.ends;
     subscriptions_.erase(subscriptions_.begin() + (of - subscriptions_.data()));
     leave(channel);

@@ -136,12 +136,13 @@ inline subscriber::taken subscriber::take(write_batch& batch, missed_events& mis
         // The flush that took the last credit goes on in its batch.
         bool const has_credit = from.has_credit() || batch.holds(from);
         bool const is_over = from.source().is_closed();
-        if (!has_credit && !is_over) continue;
+        // Without credit, the end waits behind what there is.
+        if (!has_credit && (!is_over || from.is_behind())) continue;
         missed.is_end = false;
         switch (has_credit ? take_from(from, batch, missed, events_max) : step::none) {
         case step::none:
             // What waits for a tick comes before the end.
-            if (!is_over || (has_credit && from.limit() < from.source().last_offset())) continue;
+            if (!is_over || from.limit() < from.source().last_offset()) continue;
             if (!batch.empty()) return mark_due(from), taken::nothing;
             missed = {&from, {}, true};
             return taken::gap;
