@@ -23,6 +23,7 @@
 #include <asio/steady_timer.hpp>
 #include <asio/write.hpp>
 
+#include <livetape/client/close_stream.hpp>
 #include <livetape/client/dial_options.hpp>
 #include <livetape/client/disconnect.hpp>
 #include <livetape/client/http_date.hpp>
@@ -146,6 +147,8 @@ private:
     void disarm() { deadline_.expires_at(asio::steady_timer::time_point::max()); }
     void drop_stream();
 
+    // What the server has to end its side of a TLS connection: what ours gives a client.
+    static constexpr std::chrono::milliseconds linger_time{2000};
     // Bytes of a refusal's body that are kept for people and codes.
     static constexpr std::size_t refusal_bytes_max = 4096;
 
@@ -418,9 +421,8 @@ void http_exchange<Dialer>::drop_stream() {
     disarm();
     input_ = {};
     if (!connection_) return;
-    std::error_code ignored;
-    connection_->stream.lowest_layer().close(ignored);
-    connection_.reset();
+    auto& stream = connection_->stream;
+    close_stream(stream, std::move(connection_), linger_time);
 }
 
 template <class Dialer>

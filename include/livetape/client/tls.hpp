@@ -26,6 +26,7 @@
 #include <livetape/client/dial.hpp>
 #include <livetape/client/dial_options.hpp>
 #include <livetape/client/pending_operation.hpp>
+#include <livetape/client/tls_farewell.hpp>
 #include <livetape/error.hpp>
 #include <livetape/wire/response_head.hpp>
 #include <livetape/wire/url.hpp>
@@ -122,6 +123,17 @@ public:
                 else plain_->async_write_some(from, std::move(handler));
             },
             token, buffers);
+    }
+
+    /// Ends the connection, and all that is pending on it. Over TLS the peer is told (close_notify,
+    /// RFC 8446 §6.1), and has a while to end its side. The stream must stay where it is meanwhile.
+    /// @param owner   keeps the stream, and what its pending operations use
+    /// @param linger  how long that may take; 0: what the socket takes at once is sent
+    template <class Owner>
+    void close(Owner owner, std::chrono::milliseconds linger) {
+        std::error_code ignored;
+        if (plain_) plain_->close(ignored);
+        else std::make_shared<detail::tls_farewell<Owner>>(*tls_, std::move(owner))->start(linger);
     }
 
 private:

@@ -24,6 +24,7 @@
 #include <asio/steady_timer.hpp>
 #include <asio/write.hpp>
 
+#include <livetape/client/close_stream.hpp>
 #include <livetape/client/masking_keys.hpp>
 #include <livetape/client/pending_operation.hpp>
 #include <livetape/client/websocket_machine.hpp>
@@ -65,11 +66,12 @@ public:
                pending_operation<std::error_code> done);
 
     /// Drops the connection; what is pending completes with operation_aborted.
-    void cancel() { tear_down(asio::error::operation_aborted); }
+    void cancel() { tear_down(asio::error::operation_aborted, no_linger); }
 
     /// The client is gone: a closing connection ends in peace, any other is dropped.
     void abandon() {
-        if (!machine_ || !machine_->is_closing()) cancel();
+        if (!machine_ || !machine_->is_closing())
+            tear_down(asio::error::operation_aborted, options_.close_timeout);
     }
 
     [[nodiscard]] bool is_open() const noexcept {
@@ -105,8 +107,7 @@ private:
     void start_write();
     void complete_written();
     void arm_timer();
-    void tear_down(std::error_code why);
-    void close_stream();
+    void tear_down(std::error_code why, std::chrono::milliseconds linger);
     [[nodiscard]] std::error_code why_over() const {
         return machine_ && machine_->has_ended() ? machine_->why() : over_;
     }
@@ -114,6 +115,8 @@ private:
     // What is read of a refusal: its body may be long, or never end.
     static constexpr std::size_t refusal_bytes_max = 4096;
     static constexpr std::chrono::milliseconds refusal_time{1000};
+    // For a peer that was waited for in vain, or is of no interest any more.
+    static constexpr std::chrono::milliseconds no_linger{0};
 
     asio::any_io_executor executor_;
     Dialer dialer_;
@@ -170,7 +173,7 @@ template <class Dialer>
 void websocket_connection<Dialer>::send_request() {
     timer_.expires_after(options_.handshake_timeout);
     timer_.async_wait([self = this->shared_from_this()](std::error_code ec) {
-        if (!ec && self->connect_) self->fail_connect(error::handshake_timeout);
+        if (!ec && self->connect_) self->tear_down(error::handshake_timeout, no_linger);
     });
     masking_keys random; // of its own: the key goes over the wire in the clear
     std::array<char, 16> bytes;
@@ -223,7 +226,7 @@ void websocket_connection<Dialer>::take_response(std::size_t size) {
         decoder_ = http::body_decoder{framing};
         timer_.expires_after(std::min(options_.handshake_timeout, refusal_time));
         timer_.async_wait([self = this->shared_from_this()](std::error_code ec) {
-            if (!ec && self->connect_) self->fail_connect(self->refused_);
+            if (!ec && self->connect_) self->tear_down(self->refused_, no_linger);
         });
         return collect_refusal(input);
     }
@@ -273,7 +276,7 @@ void websocket_connection<Dialer>::collect_refusal(std::string_view input) {
 
 template <class Dialer>
 void websocket_connection<Dialer>::fail_connect(std::error_code ec) {
-    tear_down(ec);
+    tear_down(ec, options_.close_timeout);
 }
 
 template <class Dialer>
@@ -329,7 +332,7 @@ void websocket_connection<Dialer>::proceed() {
     if (is_torn_down_ || !machine_) return;
     deliver();
     start_write();
-    if (machine_->is_cut()) return tear_down(machine_->why());
+    if (machine_->is_cut()) return tear_down(machine_->why(), options_.close_timeout);
     start_read();
     arm_timer();
 }
@@ -405,31 +408,26 @@ void websocket_connection<Dialer>::arm_timer() {
         if (ec || self->is_torn_down_) return;
         self->armed_for_ = time_point::max();
         self->machine_->wake(clock::now());
+        if (self->machine_->is_cut()) return self->tear_down(self->machine_->why(), no_linger);
         self->proceed();
     });
 }
 
+/// @param linger  what the peer has to end its side, too, if there is something to say about it
 template <class Dialer>
-void websocket_connection<Dialer>::tear_down(std::error_code why) {
+void websocket_connection<Dialer>::tear_down(std::error_code why,
+                                             std::chrono::milliseconds linger) {
     if (is_torn_down_) return;
     is_torn_down_ = true;
     over_ = why;
     timer_.cancel();
     dial_cancellation_.emit(asio::cancellation_type::terminal);
-    close_stream();
+    if (stream_) close_stream(*stream_, this->shared_from_this(), linger);
     bool const is_clean = machine_ && machine_->is_cleanly_closed();
     if (connect_) connect_.complete(why);
     if (read_) read_.complete(why, {});
     for (auto& each : std::exchange(writes_, {})) each.done.complete(why);
     for (auto& each : std::exchange(closes_, {})) each.complete(is_clean ? std::error_code{} : why);
-}
-
-template <class Dialer>
-void websocket_connection<Dialer>::close_stream() {
-    if (!stream_) return;
-    std::error_code ignored;
-    if constexpr (requires { stream_->lowest_layer(); }) stream_->lowest_layer().close(ignored);
-    else stream_->close(ignored);
 }
 
 } // namespace livetape::detail
