@@ -375,3 +375,21 @@ TEST_CASE(
     test::run_until(io, [&] { return peer.end.has_value(); });
     CHECK(*peer.end == asio::error::eof);
 }
+
+TEST_CASE("client/tls_subscription: falls back where the upgrade is cut off without a word") {
+    asio::io_context io;
+    std::optional<tls_peer> peer;
+    peer.emplace(io, TLS1_3_VERSION, [&](http::request_head const&) {
+        asio::post(io, [&] { peer->vanish(); });
+        return std::string{};
+    });
+    subscription_options options;
+    options.reconnect.transports = {feed_transport::websocket, feed_transport::sse};
+    feed_type feed{io.get_executor(), peer->address("https", "/live"), options, any_dialer()};
+    feed.subscribe("a");
+    auto const first = test::take_next<feed_item>(io, feed).second;
+    CHECK(std::get<feed_connecting>(first).transport == feed_transport::websocket);
+    auto const second = test::take_next<feed_item>(io, feed).second;
+    REQUIRE(std::holds_alternative<feed_connecting>(second));
+    CHECK(std::get<feed_connecting>(second).transport == feed_transport::sse);
+}

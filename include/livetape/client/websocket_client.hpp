@@ -161,6 +161,12 @@ public:
     /// Whether messages can be written.
     [[nodiscard]] bool is_open() const noexcept { return connection_ && connection_->is_open(); }
 
+    /// Whether the last `connect` came as far as the opening handshake: then the server, or whoever
+    /// stands before it, has taken the connection.
+    [[nodiscard]] bool was_dialled() const noexcept {
+        return connection_ && connection_->was_dialled();
+    }
+
     /// The head of the server's response to the last `connect`, or of the proxy's if it refused;
     /// status 0 if there was none. Valid until the next `connect`.
     [[nodiscard]] http::response_head const& response() const noexcept {

@@ -77,6 +77,7 @@ public:
     [[nodiscard]] bool is_open() const noexcept {
         return machine_ && !machine_->is_closing() && !is_torn_down_;
     }
+    [[nodiscard]] bool was_dialled() const noexcept { return stream_.has_value(); }
     [[nodiscard]] http::response_head const& response() const noexcept { return response_; }
     [[nodiscard]] std::string const& refusal() const noexcept { return refusal_; }
     [[nodiscard]] std::string_view subprotocol() const noexcept { return agreement_.subprotocol; }

@@ -36,16 +36,6 @@ namespace detail {
     return at;
 }
 
-/// Whether a failed opening handshake shows that the server was reached: it, or whoever stands
-/// before it, answered or ended the connection.
-[[nodiscard]] inline bool was_reached(std::error_code ec) noexcept {
-    bool const is_own = ec.category() == error_category();
-    bool const is_of_dialling =
-        ec == error::connect_timeout || ec == error::proxy_refused || ec == error::bad_url_scheme;
-    return (is_own && !is_of_dialling) || ec == asio::error::eof ||
-           ec == asio::error::connection_reset || ec == asio::error::broken_pipe;
-}
-
 /// Names the channels in a request's target, and how each is to be delivered.
 /// @param usual  for those without a wish of their own
 inline void append_channels(std::string& target, std::vector<feed_tracker::subscription> const& all,
@@ -317,7 +307,7 @@ struct basic_subscription_client<Dialer>::state final : detail::reconnect_loop {
     }
 
     void websocket_refused(url const& at, std::error_code ec) {
-        disconnect how{.ec = ec, .was_reached = detail::was_reached(ec)};
+        disconnect how{.ec = ec, .was_reached = socket->was_dialled()};
         if (ec == error::unexpected_status) {
             auto const& head = socket->response();
             how.http_status = head.status();
