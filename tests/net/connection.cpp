@@ -148,6 +148,45 @@ void start_websocket(world& w, connection_list& listed, int& done_count, std::st
 
 } // namespace
 
+TEST_CASE("net/connection: a host speaks to all the connections that it has handed over") {
+    live_options options;
+    options.hooks.connect = [](http::request_head const& head) -> std::optional<client_identity> {
+        return client_identity{head.path() == "/live/ws" ? "ann" : "bob"};
+    };
+    world w{std::move(options)};
+    w.all.open("a");
+    connection_list listed;
+    memory_peer of_bob{w.io};
+    int bob_done = 0;
+    livetape::serve(w.peer.stream(), upgrade("/live/ws?channel=a"), w.endpoint,
+                    {.connections = &listed}, w.note());
+    livetape::serve(of_bob.stream(), get("/live/sse?channel=a"), w.endpoint,
+                    {.connections = &listed},
+                    serve_handler{[&](std::error_code, returned) { ++bob_done; }});
+    w.poll();
+    CHECK(messages_of(w.peer.take()).size() == 1);
+    of_bob.take();
+    dismissal const why{.reason = "enough", .close_code = 4321};
+    listed.for_each([&](live_connection& each) { each.dismiss("ann", why); });
+    w.poll();
+    CHECK(count_of(w.peer.take(), "enough") == 1);
+    w.peer.send(close_frame());
+    w.poll();
+    w.peer.end_input();
+    w.poll();
+    CHECK(w.done_count == 1);
+    CHECK(bob_done == 0);
+    w.all.publish("a", "1");
+    w.poll();
+    CHECK(count_of(of_bob.take(), "\"data\":1") == 1);
+    listed.for_each([](live_connection& each) { each.shut_down(); });
+    w.poll();
+    of_bob.end_input();
+    w.poll();
+    CHECK(bob_done == 1);
+    CHECK(listed.empty());
+}
+
 TEST_CASE("net/connection: serves events that arrive while a write is in flight") {
     world w;
     w.all.open("a");

@@ -468,6 +468,31 @@ TEST_CASE("net/server: says good-bye to everybody when it stops, and lets the io
     CHECK(s.served.connection_count() == 0);
 }
 
+TEST_CASE("net/server: dismisses, stops and cuts what others put on its list, too") {
+    struct listener final : live_connection {
+        void shut_down() override { heard += "stop "; }
+        void dismiss(std::string_view identity, dismissal const& why) override {
+            heard.append(identity).append(" ").append(why.reason).append(" ");
+        }
+        void cancel() noexcept override { heard += "cut"; }
+        std::string heard;
+    };
+    asio::io_context io;
+    hub all;
+    listener other;
+    {
+        server served{io.get_executor(), all};
+        served.connections().push_back(other);
+        served.dismiss("ann", {.reason = "enough"});
+        io.poll();
+        served.stop();
+        io.restart();
+        io.poll();
+    }
+    CHECK(other.heard == "ann enough stop cut");
+    CHECK_FALSE(other.is_linked());
+}
+
 TEST_CASE("net/server: dismisses one client on all its connections, and nobody else") {
     live_options live;
     live.hooks.connect = [](http::request_head const& head) -> std::optional<client_identity> {

@@ -12,6 +12,7 @@
 #include <asio/executor_work_guard.hpp>
 #include <asio/post.hpp>
 
+#include <livetape/net/live_connection.hpp>
 #include <livetape/net/reply.hpp>
 #include <livetape/net/transports.hpp>
 #include <livetape/transport/response_session.hpp>
@@ -32,6 +33,11 @@ struct serve_options {
 
     /// Bytes that came after the head.
     std::string received{};
+
+    /// Where the connection stands while it lives, for a host that wants to dismiss a client, to
+    /// say good-bye to all or to cut them; a server's `connections()` for what that does. Must
+    /// outlive the connection and belong to its thread. Null for nowhere.
+    connection_list* connections = nullptr;
 };
 
 namespace detail {
@@ -90,12 +96,12 @@ auto serve(Stream stream, http::request_head head, live_endpoint& endpoint, serv
             if (is_below) path.remove_prefix(how.prefix.size());
             shard::of(detail::context_of(on)).drive(endpoint.source().due());
             if (is_below &&
-                Transports::start(on, endpoint, asked, path, how.received, nullptr, done))
+                Transports::start(on, endpoint, asked, path, how.received, how.connections, done))
                 return;
             endpoint.errors().count(error::not_found);
             using driver = connection<Stream, response_session, decltype(done)>;
             auto& own = shard::of(detail::context_of(on));
-            driver::start(std::move(on), nullptr, std::move(how.received), std::move(done),
+            driver::start(std::move(on), how.connections, std::move(how.received), std::move(done),
                           own.wakes(), detail::to_refusal(error::not_found, asked.method(), false),
                           false, endpoint.options().write_timeout);
         });

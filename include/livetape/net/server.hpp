@@ -176,6 +176,10 @@ public:
             });
     }
 
+    /// The connections that `stop`, `dismiss` and the destructor reach: for those that a host hands
+    /// to `serve` on the server's own thread.
+    [[nodiscard]] connection_list& connections() noexcept { return state_->connections; }
+
     /// Open connections, on the server's own thread.
     [[nodiscard]] std::size_t connection_count() const noexcept { return state_->connection_count; }
 
