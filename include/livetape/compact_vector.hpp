@@ -69,6 +69,20 @@ public:
         }
     }
 
+    /// Takes out the elements for which `matches(element)` holds; the others keep their order.
+    /// O(size).
+    template <class Matches>
+    void erase_if(Matches const& matches) {
+        auto* const all = begin();
+        std::uint32_t kept = 0;
+        for (std::uint32_t i = 0; i < size_; ++i) {
+            if (matches(all[i])) continue;
+            if (kept != i) all[kept] = std::move(all[i]);
+            ++kept;
+        }
+        while (size_ > kept) pop_back();
+    }
+
     /// Takes out all elements and gives back their memory.
     void clear() noexcept {
         while (size_ > 0) pop_back();

@@ -310,12 +310,12 @@ public:
     }
 };
 
-inline error_category_type const error_category_instance{};
-
 } // namespace detail
 
+// In here, so that only a file that needs the category compiles what it does.
 inline std::error_category const& error_category() noexcept {
-    return detail::error_category_instance;
+    static detail::error_category_type const instance;
+    return instance;
 }
 
 } // namespace livetape

@@ -45,7 +45,9 @@ inline std::span<layer const> layers() {
         {"",
          {},
          {},
-         {{"random_seed.", "posix"}, {"time.", "libstdc++"}}}, // the headers at the root
+         {{"random_seed.", "posix"},
+          {"algorithm.", "libstdc++"},
+          {"time.", "libstdc++"}}}, // the headers at the root
         {"wire", {}, {}, {{"deflate", "zlib"}}},
         {"channel", {}, {}, {}},
         {"transport", {"wire", "channel"}, {"simdjson"}, {}},

@@ -62,3 +62,14 @@ TEST_CASE("root/compact_vector: destroys each element once, and can be filled ag
     }
     CHECK(counted.use_count() == 1);
 }
+
+TEST_CASE("root/compact_vector: takes out what matches and keeps the order of the others") {
+    compact_vector<std::shared_ptr<int>> elements;
+    for (int i = 0; i < 9; ++i) elements.push_back(std::make_shared<int>(i));
+    elements.erase_if([](auto const& each) { return *each % 3 == 0; });
+    CHECK(values_of(elements) == std::vector<int>{1, 2, 4, 5, 7, 8});
+    elements.erase_if([](auto const&) { return false; });
+    CHECK(elements.size() == 6);
+    elements.erase_if([](auto const&) { return true; });
+    CHECK(elements.empty());
+}

@@ -1,14 +1,13 @@
 #pragma once
 
-#include <livetape/config.hpp>
+#include <livetape/algorithm.hpp>
+#include <livetape/compact_vector.hpp>
 #include <livetape/short_lock.hpp>
 #include <livetape/time.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <utility>
-#include <vector>
 
 namespace livetape {
 
@@ -65,7 +64,7 @@ public:
     /// @param by  the driver that calls, if one does
     /// @return when to call next; `never` if nothing is pending
     time_point advance(time_point now, agenda_driver* by = nullptr) {
-        std::vector<entry> due;
+        compact_vector<entry> due;
         {
             short_lock_guard const lock{lock_};
             while (!tasks_.empty() && tasks_.front().due <= now) {
@@ -101,7 +100,7 @@ public:
     /// After this returns, the driver is not told any more.
     void remove_driver(agenda_driver& driver) noexcept {
         short_lock_guard const lock{lock_};
-        std::erase(drivers_, &driver);
+        drivers_.erase_unordered(&driver);
     }
 
 private:
@@ -118,8 +117,8 @@ private:
     }
 
     mutable short_lock lock_;
-    std::vector<entry> tasks_; // a heap, the earliest in front
-    std::vector<agenda_driver*> drivers_;
+    compact_vector<entry> tasks_; // a heap, the earliest in front
+    compact_vector<agenda_driver*> drivers_;
 };
 
 } // namespace livetape

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <livetape/algorithm.hpp>
 #include <livetape/channel/agenda.hpp>
 #include <livetape/channel/cursor.hpp>
 #include <livetape/channel/delivery.hpp>
@@ -12,9 +13,9 @@
 #include <livetape/channel/publish_window.hpp>
 #include <livetape/channel/signal.hpp>
 #include <livetape/compact_vector.hpp>
+#include <livetape/owned_ptr.hpp>
 #include <livetape/short_lock.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -362,13 +363,13 @@ private:
 
     // What few channels have: most publish on every update, without ids, and forget by count.
     struct timed_matters {
-        std::unique_ptr<timed_publishing> publishing; // null on every update
-        std::unique_ptr<publish_window> window;       // null until a publish has an id
-        time_point aging_due = never;                 // when the agenda lets us look at ages
+        owned_ptr<timed_publishing> publishing; // null on every update
+        owned_ptr<publish_window> window;       // null until a publish has an id
+        time_point aging_due = never;           // when the agenda lets us look at ages
     };
 
     [[nodiscard]] timed_matters& timed() {
-        if (!timed_) timed_ = std::make_unique<timed_matters>();
+        if (!timed_) timed_ = make_owned<timed_matters>();
         return *timed_;
     }
     [[nodiscard]] timed_publishing* collecting() const noexcept {
@@ -406,14 +407,14 @@ private:
     std::shared_ptr<channel_settings const> settings_;
     mutable short_lock lock_;
     log log_;
-    std::unique_ptr<key_index> keys_; // null while the log alone says what it would
+    owned_ptr<key_index> keys_; // null while the log alone says what it would
     compact_vector<signal*> listeners_;
     segment_ref snapshot_cache_; // shared by all who come before the next publish drops it
     std::atomic<std::uint64_t> last_offset_{0};
     std::atomic<std::uint32_t> subscribers_{0};
     std::atomic<bool> is_closed_{false};
     std::shared_ptr<presence> members_;
-    std::unique_ptr<timed_matters> timed_; // null while nothing of it is there
+    owned_ptr<timed_matters> timed_; // null while nothing of it is there
 };
 
 inline opened_cursor channel::open_cursor(start_position const& start, delivery_mode mode) {

@@ -7,15 +7,14 @@
 #include <livetape/channel/signal.hpp>
 #include <livetape/compact_vector.hpp>
 #include <livetape/intrusive_list.hpp>
+#include <livetape/owned_ptr.hpp>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace livetape {
 
@@ -74,7 +73,7 @@ public:
     /// See `channel::conflate`; the result is shared with others who ask the same.
     [[nodiscard]] conflated_events conflate(std::uint64_t after, std::uint64_t upto) {
         auto& cache = chosen().cache;
-        if (!cache) cache = std::make_unique<conflated_cache>();
+        if (!cache) cache = make_owned<conflated_cache>();
         if (auto const* const shared = cache->find(after, upto)) return *shared;
         auto events = source_->conflate(after, upto);
         cache->add(events);
@@ -89,7 +88,7 @@ public:
     /// A feed whose subscriptions all wait for ticks keeps its signal raised until the next one, so
     /// that publishing wakes nobody meanwhile.
     [[nodiscard]] bool waits_for_tick() const noexcept {
-        return subscriptions.empty() && !groups().empty() && !has_resting();
+        return subscriptions.empty() && has_groups() && !has_resting();
     }
 
     /// Takes the signal out of the queue: lowers it, or keeps it raised until a tick.
@@ -119,22 +118,24 @@ public:
     }
 
     [[nodiscard]] bool is_unused() const noexcept {
-        return subscriptions.empty() && groups().empty() && !has_resting();
+        return subscriptions.empty() && !has_groups() && !has_resting();
     }
 
-    /// The groups of those with a rate; none of them is empty.
-    [[nodiscard]] std::span<std::unique_ptr<rate_group> const> groups() const noexcept {
-        if (!chosen_) return {};
-        return chosen_->groups;
+    /// Whether there are subscriptions with a rate.
+    [[nodiscard]] bool has_groups() const noexcept { return chosen_ && !chosen_->groups.empty(); }
+
+    /// Calls `f` with each group of those with a rate; none of them is empty.
+    template <class F>
+    void for_each_group(F&& f) const {
+        if (!chosen_) return;
+        for (auto const& each : chosen_->groups) f(*each);
     }
 
     rate_group& add_group(rate_class& flushed_by) {
-        return *chosen().groups.emplace_back(std::make_unique<rate_group>(*this, flushed_by));
+        return *chosen().groups.push_back(make_owned<rate_group>(*this, flushed_by));
     }
 
-    void remove_group(rate_group const& which) noexcept {
-        std::erase_if(chosen_->groups, [&](auto const& each) { return each.get() == &which; });
-    }
+    void remove_group(rate_group const& which) noexcept { chosen_->groups.erase_unordered(&which); }
 
     /// Those with a key set and without a rate of which nothing waits: they want nothing up to
     /// `scanned_upto()`, and are not looked at until one of their keys changes.
@@ -199,8 +200,8 @@ private:
     // What is there once a subscription chose something or missed something: of quiet channels
     // there are many, and most subscriptions are plain.
     struct chosen_delivery {
-        std::vector<std::unique_ptr<rate_group>> groups;
-        std::unique_ptr<conflated_cache> cache;
+        compact_vector<owned_ptr<rate_group>> groups;
+        owned_ptr<conflated_cache> cache;
         delivery_counters totals; // without those that were delivered
         intrusive_list<subscription> resting;
         keyed_list<compact_vector<subscription*>> watchers; // of all key sets without a rate
@@ -208,7 +209,7 @@ private:
     };
 
     [[nodiscard]] chosen_delivery& chosen() {
-        if (!chosen_) chosen_ = std::make_unique<chosen_delivery>();
+        if (!chosen_) chosen_ = make_owned<chosen_delivery>();
         return *chosen_;
     }
 
@@ -216,7 +217,7 @@ private:
     segment_ref recent_;
     std::uint64_t taken_upto_ = 0;
     std::uint64_t delivered_ = 0;
-    std::unique_ptr<chosen_delivery> chosen_; // null while nobody needs it
+    owned_ptr<chosen_delivery> chosen_; // null while nobody needs it
 };
 
 static_assert(sizeof(void*) != 8 || sizeof(channel_feed) <= 88,

@@ -1,11 +1,12 @@
 #pragma once
 
+#include <livetape/algorithm.hpp>
 #include <livetape/channel/channel.hpp>
 #include <livetape/channel/hash_index.hpp>
 #include <livetape/channel/signal.hpp>
+#include <livetape/compact_vector.hpp>
 #include <livetape/short_lock.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -87,7 +88,7 @@ public:
     /// After this returns, nothing raises the signal any more.
     void remove_listener(signal& listener) noexcept {
         short_lock_guard const lock{lock_};
-        std::erase(listeners_, &listener);
+        listeners_.erase_unordered(&listener);
     }
 
     /// Marks a channel that is never dropped.
@@ -115,7 +116,7 @@ public:
         short_lock_guard const lock{lock_};
         auto* const found = slot_of(which);
         if (found == nullptr || !may_go()) return false;
-        index_.erase(hash_of(which.name()), static_cast<std::uint32_t>(found - slots_.data()));
+        index_.erase(hash_of(which.name()), static_cast<std::uint32_t>(found - slots_.begin()));
         found->source.reset();
         if (--count_ < slots_.size() / 2) compact();
         return true;
@@ -145,7 +146,7 @@ private:
     }
 
     void compact() {
-        std::erase_if(slots_, [](slot const& each) { return !each.source; });
+        slots_.erase_if([](slot const& each) { return !each.source; });
         index_.clear();
         for (std::size_t i = 0; i < slots_.size(); ++i)
             index_.add(hash_of(slots_[i].source->name()), static_cast<std::uint32_t>(i));
@@ -153,9 +154,9 @@ private:
 
     // Held for a look-up or an addition: shorter than what a lock for many readers costs.
     mutable short_lock lock_;
-    std::vector<slot> slots_; // by place
-    hash_index index_;        // of those in `slots_`, by name
-    std::vector<signal*> listeners_;
+    compact_vector<slot> slots_; // by place
+    hash_index index_;           // of those in `slots_`, by name
+    compact_vector<signal*> listeners_;
     std::size_t end_ = 0;
     std::size_t count_ = 0;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <livetape/algorithm.hpp>
 #include <livetape/channel/agenda.hpp>
 #include <livetape/channel/channel.hpp>
 #include <livetape/channel/channel_list.hpp>
@@ -9,7 +10,6 @@
 #include <livetape/short_lock.hpp>
 #include <livetape/time.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>

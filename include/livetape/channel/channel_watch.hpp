@@ -1,13 +1,15 @@
 #pragma once
 
+#include <livetape/algorithm.hpp>
 #include <livetape/channel/agenda.hpp>
 #include <livetape/channel/channel.hpp>
 #include <livetape/channel/channel_list.hpp>
 #include <livetape/channel/signal.hpp>
 #include <livetape/channel_pattern.hpp>
+#include <livetape/compact_vector.hpp>
+#include <livetape/owned_ptr.hpp>
 #include <livetape/time.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -114,7 +116,7 @@ private:
 
     void follow(std::shared_ptr<channel> const& which, std::uint64_t reached) {
         if (!matches(which->name())) return;
-        auto& added = *followed_.emplace_back(std::make_unique<followed>(queue_, which, reached));
+        auto& added = *followed_.push_back(make_owned<followed>(queue_, which, reached));
         which->add_listener(added);
         if (which->last_offset() > reached) added.raise();
     }
@@ -127,7 +129,7 @@ private:
         auto left = options_.events_max;
         for (auto turns = ready_.size(); turns > 0 && left > 0 && !is_stopped_; --turns) {
             auto& next = *ready_.front();
-            ready_.erase(ready_.begin());
+            ready_.erase_front(1);
             next.is_ready = false;
             left -= hand_out(next, left);
         }
@@ -135,7 +137,7 @@ private:
     }
 
     void take_signals() {
-        auto const waiting = static_cast<std::ptrdiff_t>(ready_.size());
+        auto const waiting = ready_.size();
         for (auto* raised = queue_.take_all(); raised != nullptr;) {
             auto& taken = *std::exchange(raised, raised->next());
             taken.lower();
@@ -177,7 +179,7 @@ private:
     /// Lets go of channels that are no more; whenever their number could have doubled.
     void forget_dropped() {
         if (followed_.size() < 2 * living_ + 100) return;
-        std::erase_if(followed_, [](auto const& each) {
+        followed_.erase_if([](auto const& each) {
             return each->source.expired() && !each->is_raised() && !each->is_ready;
         });
         living_ = followed_.size();
@@ -199,10 +201,11 @@ private:
     signal listed_;
     // Held while the callback runs, which may stop the watch and ask whether it is.
     mutable std::recursive_mutex mutex_;
-    std::vector<std::unique_ptr<followed>> followed_;
-    std::vector<followed*> ready_; // those with events that wait, in the order of their publishes
-    std::size_t next_ = 0;         // the first place of the list that has not been looked at
-    std::size_t living_ = 0;       // channels followed when the dropped ones were forgotten last
+    compact_vector<owned_ptr<followed>> followed_;
+    compact_vector<followed*>
+        ready_;              // those with events that wait, in the order of their publishes
+    std::size_t next_ = 0;   // the first place of the list that has not been looked at
+    std::size_t living_ = 0; // channels followed when the dropped ones were forgotten last
     bool are_channels_read_ = true;
     bool is_stopped_ = false;
 };

@@ -3,10 +3,10 @@
 #include <livetape/channel/conflating_queue.hpp>
 #include <livetape/channel/delivery.hpp>
 #include <livetape/channel/key_set.hpp>
+#include <livetape/owned_ptr.hpp>
 #include <livetape/time.hpp>
 
 #include <cstdint>
-#include <memory>
 
 namespace livetape {
 
@@ -27,10 +27,10 @@ struct delivery_state {
     std::uint32_t credit = 0; ///< flushes left, if there is a limit
 
     /// In `latest` mode: what was handed out once and was not sent; null if nothing is.
-    std::unique_ptr<conflating_queue> queue;
+    owned_ptr<conflating_queue> queue;
 
     /// The keys that are wanted; null if all are.
-    std::unique_ptr<key_set> keys;
+    owned_ptr<key_set> keys;
 
     /// Whether the feed finds the subscription by these keys, and whether it rests there until one
     /// of them changes.

@@ -1,18 +1,19 @@
 #pragma once
 
+#include <livetape/algorithm.hpp>
 #include <livetape/channel/pattern_feed.hpp>
 #include <livetape/channel/rate_class.hpp>
 #include <livetape/channel/subscription.hpp>
+#include <livetape/compact_vector.hpp>
 #include <livetape/intrusive_list.hpp>
+#include <livetape/owned_ptr.hpp>
 #include <livetape/time.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <utility>
-#include <vector>
 
 namespace livetape {
 
@@ -83,15 +84,15 @@ public:
     [[nodiscard]] pattern_feed& patterns(std::shared_ptr<channel_list> const& channels) {
         for (auto const& each : patterns_)
             if (&each->channels() == channels.get()) return *each;
-        return *patterns_.emplace_back(std::make_unique<pattern_feed>(channels, queue_));
+        return *patterns_.push_back(make_owned<pattern_feed>(channels, queue_));
     }
 
     /// Lets go of a feed without subscriptions, unless its signal is still in the queue.
     void drop_if_unused(channel_feed& feed) {
         if (!feed.is_unused()) return;
         feed.source().remove_listener(feed);
-        std::erase(conflating_, &feed);
-        std::unique_ptr<channel_feed> dropped{&feed};
+        conflating_.erase_if([&feed](channel_feed const* each) { return each == &feed; });
+        owned_ptr<channel_feed> dropped{&feed};
         if (feed.is_queued()) retired_.push_back(std::move(dropped));
     }
 
@@ -127,11 +128,11 @@ private:
     intrusive_list<subscriber> ready_;
     bool is_run_due_ = false; // a run is under way or has been asked for
     bool is_running_ = false;
-    std::vector<std::unique_ptr<channel_feed>>
+    compact_vector<owned_ptr<channel_feed>>
         retired_; // freed once their signals are out of the queue
-    std::vector<std::unique_ptr<pattern_feed>> patterns_;
-    std::vector<std::unique_ptr<rate_class>> rates_;
-    std::vector<channel_feed*> conflating_; // those with shared runs that may be forgotten
+    compact_vector<owned_ptr<pattern_feed>> patterns_;
+    compact_vector<owned_ptr<rate_class>> rates_;
+    compact_vector<channel_feed*> conflating_; // those with shared runs that may be forgotten
 };
 
 } // namespace livetape

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <utility>
 
 namespace livetape {
@@ -15,6 +14,11 @@ namespace livetape {
 class hash_index {
 public:
     static constexpr std::uint32_t none = 0xffff'ffff;
+
+    hash_index() = default;
+    hash_index(hash_index const&) = delete;
+    hash_index& operator=(hash_index const&) = delete;
+    ~hash_index() { delete[] slots_; }
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
@@ -56,7 +60,7 @@ public:
     }
 
     void clear() noexcept {
-        slots_.reset();
+        delete[] std::exchange(slots_, nullptr);
         slot_count_ = size_ = 0;
     }
 
@@ -90,14 +94,15 @@ private:
 
     void grow() {
         auto const old_count = slot_count_;
-        auto const old = std::move(slots_);
-        slot_count_ = old_count == 0 ? 4 : old_count * 2;
-        slots_ = std::make_unique<slot[]>(slot_count_);
+        auto const wider = old_count == 0 ? 4 : old_count * 2;
+        auto const* const old = std::exchange(slots_, new slot[wider]);
+        slot_count_ = wider;
         for (std::size_t i = 0; i < old_count; ++i)
             if (old[i].number != none) put(old[i]);
+        delete[] old;
     }
 
-    std::unique_ptr<slot[]> slots_;
+    slot* slots_ = nullptr;
     std::size_t slot_count_ = 0; // a power of two
     std::size_t size_ = 0;
 };

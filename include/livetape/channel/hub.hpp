@@ -9,6 +9,7 @@
 #include <livetape/channel/slow_copy.hpp>
 #include <livetape/channel_name.hpp>
 #include <livetape/channel_pattern.hpp>
+#include <livetape/compact_vector.hpp>
 #include <livetape/config.hpp>
 #include <livetape/short_lock.hpp>
 #include <livetape/time.hpp>
@@ -18,7 +19,6 @@
 #include <memory>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace livetape {
 
@@ -151,11 +151,11 @@ private:
 
     /// Starts something of the host's and keeps it until it is stopped.
     template <class Kept, class Made>
-    std::shared_ptr<Made> keep(std::vector<std::shared_ptr<Kept>>& all,
+    std::shared_ptr<Made> keep(compact_vector<std::shared_ptr<Kept>>& all,
                                std::shared_ptr<Made> made) {
         made->start();
         short_lock_guard const lock{lock_};
-        std::erase_if(all, [](auto const& each) { return each->is_stopped(); });
+        all.erase_if([](auto const& each) { return each->is_stopped(); });
         all.push_back(made);
         return made;
     }
@@ -163,8 +163,8 @@ private:
     std::shared_ptr<channel_registry> registry_;
     std::shared_ptr<channel_settings const> defaults_;
     short_lock lock_; // guards what follows
-    std::vector<std::shared_ptr<slow_copy>> copies_;
-    std::vector<std::shared_ptr<channel_watch>> watches_;
+    compact_vector<std::shared_ptr<slow_copy>> copies_;
+    compact_vector<std::shared_ptr<channel_watch>> watches_;
 };
 
 } // namespace livetape

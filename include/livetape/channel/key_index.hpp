@@ -3,10 +3,10 @@
 #include <livetape/channel/keyed_list.hpp>
 #include <livetape/channel/retention.hpp>
 #include <livetape/channel/segment.hpp>
+#include <livetape/owned_ptr.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -31,7 +31,7 @@ public:
         std::uint64_t offset = 0;   ///< of the newest event; 0 if there was none yet
         std::uint32_t sequence = 0; ///< events of this key so far, modulo 2³²
         std::uint32_t watchers = 0; ///< key sets that name it; it stays in place while there is one
-        std::unique_ptr<kept_event> kept; ///< once the log has let go of the event, or always
+        owned_ptr<kept_event> kept; ///< once the log has let go of the event, or always
     };
 
     using node = keyed_list<entry>::node;
@@ -147,8 +147,8 @@ private:
     }
 
     static void keep(entry& which, event_view const& event) {
-        which.kept = std::make_unique<kept_event>(
-            kept_event{std::string{event.payload}, event.kind, event.time});
+        which.kept =
+            make_owned<kept_event>(kept_event{std::string{event.payload}, event.kind, event.time});
     }
 
     void forget_copy(node& which) noexcept {

@@ -1,8 +1,8 @@
 #pragma once
 
+#include <livetape/algorithm.hpp>
 #include <livetape/channel/key_index.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>

@@ -1,10 +1,10 @@
 #pragma once
 
+#include <livetape/algorithm.hpp>
 #include <livetape/channel/retention.hpp>
 #include <livetape/channel/segment.hpp>
 #include <livetape/compact_vector.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>

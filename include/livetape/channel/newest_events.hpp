@@ -1,15 +1,13 @@
 #pragma once
 
+#include <livetape/algorithm.hpp>
 #include <livetape/channel/key_index.hpp>
 #include <livetape/channel/retention.hpp>
 #include <livetape/channel/segment.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -112,7 +110,7 @@ public:
     /// they can have been: to each in proportion to the events that it has had and that are not
     /// counted. The sum is exact, and so is each count if all that the keys have ever had is to be
     /// counted. O(keys). Precondition: each key has been added, or no event is uncounted.
-    void spread(std::uint64_t uncounted, std::span<changed_key const> among) noexcept {
+    void spread(std::uint64_t uncounted, std::vector<changed_key> const& among) noexcept {
         auto const uncounted_of = [this](changed_key const& each) -> std::uint64_t {
             auto const counted = find(each.key)->event.count;
             return each.events > counted ? each.events - counted : 0;

@@ -1,12 +1,11 @@
 #pragma once
 
+#include <livetape/channel/keyed_list.hpp>
 #include <livetape/channel_pattern.hpp>
+#include <livetape/owned_ptr.hpp>
 
 #include <cstddef>
-#include <memory>
-#include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -54,30 +53,23 @@ private:
     struct node {
         [[nodiscard]] node& child(std::string_view wanted) {
             if (wanted == "*") {
-                if (!any) any = std::make_unique<node>();
+                if (!any) any = make_owned<node>();
                 return *any;
             }
-            if (auto const found = by_token.find(wanted); found != by_token.end())
-                return *found->second;
-            auto created = std::make_unique<node>();
-            created->token = wanted;
-            auto const key = std::string_view{created->token};
-            return *by_token.emplace(key, std::move(created)).first->second;
+            return by_token.find_or_add(wanted).value;
         }
 
         [[nodiscard]] node* find(std::string_view wanted) const noexcept {
-            if (by_token.empty()) return nullptr;
-            auto const found = by_token.find(wanted);
-            return found == by_token.end() ? nullptr : found->second.get();
+            auto* const found = by_token.find(wanted);
+            return found == nullptr ? nullptr : &found->value;
         }
 
         [[nodiscard]] bool is_bare() const noexcept {
-            return !any && by_token.empty() && values.empty() && tails.empty();
+            return !any && by_token.size() == 0 && values.empty() && tails.empty();
         }
 
-        std::string token;
-        std::unordered_map<std::string_view, std::unique_ptr<node>> by_token; // views of tokens
-        std::unique_ptr<node> any;
+        keyed_list<node> by_token;
+        owned_ptr<node> any;
         std::vector<T> values; // of patterns that end here
         std::vector<T> tails;  // of patterns that go on with `>`
     };
@@ -103,7 +95,7 @@ private:
         remove_below(*child, rest, value);
         if (!child->is_bare()) return;
         if (token == "*") at.any.reset();
-        else at.by_token.erase(at.by_token.find(token));
+        else at.by_token.erase(*at.by_token.find(token));
     }
 
     static void take_out(std::vector<T>& from, T const& value) {

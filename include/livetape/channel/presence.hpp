@@ -1,19 +1,18 @@
 #pragma once
 
+#include <livetape/algorithm.hpp>
 #include <livetape/channel/agenda.hpp>
 #include <livetape/channel/channel.hpp>
-#include <livetape/config.hpp>
+#include <livetape/channel/keyed_list.hpp>
 #include <livetape/intrusive_list.hpp>
 #include <livetape/json_text.hpp>
+#include <livetape/short_lock.hpp>
 #include <livetape/time.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -67,25 +66,24 @@ public:
     /// The channel is closed: all members leave, at once, and nobody becomes one any more. Their
     /// handles may be released later.
     void close() {
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         is_closed_ = true;
-        while (!members_.empty()) remove(members_.begin()->second);
+        while (auto* const first = members_.front()) remove(first->value);
     }
 
     [[nodiscard]] presence_counts counts() const {
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         return {members_.size(), connections_, anonymous_};
     }
 
     /// At most so many of the members, in no particular order. O(count_max).
     [[nodiscard]] std::vector<presence_member> members(std::size_t count_max) const {
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         std::vector<presence_member> some;
         some.reserve(std::min(count_max, members_.size()));
-        for (auto const& [id, each] : members_) {
-            if (some.size() == count_max) break;
-            some.push_back({id, each.info, each.connections});
-        }
+        auto const* each = members_.front();
+        for (; each != nullptr && some.size() < count_max; each = each->next())
+            some.push_back({std::string{each->key()}, each->value.info, each->value.connections});
         return some;
     }
 
@@ -96,31 +94,32 @@ private:
     friend class presence_handle;
 
     struct member : list_hook<member> {
-        std::string_view id; // the map's key
+        std::string_view id; // the list's key
         std::string info;
         std::size_t connections = 0;
         time_point stays_until{}; // when there is no connection
     };
 
     [[nodiscard]] member* find_or_add(std::string_view id, std::string_view info) {
-        auto const found = members_.find(std::string{id});
-        if (found != members_.end()) {
-            if (found->second.info != info) {
-                found->second.info = info;
-                publish_join(found->second);
+        if (auto* const found = members_.find(id)) {
+            auto& known = found->value;
+            if (known.info != info) {
+                known.info = info;
+                publish_join(known);
             }
-            return &found->second;
+            return &known;
         }
         if (members_.size() >= members_max_) return nullptr;
-        auto& [key, added] = *members_.try_emplace(std::string{id}).first;
-        added.id = key;
-        added.info = info;
-        publish_join(added);
-        return &added;
+        auto& added = members_.find_or_add(id);
+        members_.move_to_back(added);
+        added.value.id = added.key();
+        added.value.info = info;
+        publish_join(added.value);
+        return &added.value;
     }
 
     void leave(member* which, time_point stays_until) {
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         --connections_;
         if (is_closed_) return;
         if (which == nullptr) {
@@ -139,7 +138,7 @@ private:
         append_json_string(text, gone.id);
         text.push_back('}');
         companion_->publish(text, {gone.id});
-        members_.erase(members_.find(std::string{gone.id}));
+        members_.erase(*members_.find(gone.id));
     }
 
     void publish_join(member const& who) {
@@ -164,7 +163,7 @@ private:
     }
 
     void expire(time_point now) {
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         if (now < expected_) return;
         expected_ = never;
         auto next = never;
@@ -180,8 +179,8 @@ private:
     std::size_t info_bytes_max_;
     std::shared_ptr<channel> companion_;
     std::shared_ptr<agenda> agenda_;
-    mutable std::mutex mutex_;
-    std::unordered_map<std::string, member> members_;
+    mutable short_lock lock_;
+    keyed_list<member> members_;       // in the order in which they came
     intrusive_list<member> lingering_; // members without a connection
     std::size_t connections_ = 0;
     std::size_t anonymous_ = 0;
@@ -231,7 +230,7 @@ private:
 };
 
 inline presence_handle presence::join(std::string_view id, std::string_view info) {
-    std::lock_guard const lock{mutex_};
+    short_lock_guard const lock{lock_};
     bool const is_listed =
         !is_closed_ && !id.empty() && id.size() <= id_bytes_max_ && info.size() <= info_bytes_max_;
     auto* const who = is_listed ? find_or_add(id, info) : nullptr;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <livetape/algorithm.hpp>
 #include <livetape/channel/encoding.hpp>
 #include <livetape/channel/event.hpp>
 #include <livetape/channel/log_identity.hpp>
@@ -7,7 +8,6 @@
 #include <livetape/intrusive_ref.hpp>
 #include <livetape/short_lock.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>

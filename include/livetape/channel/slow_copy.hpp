@@ -1,19 +1,19 @@
 #pragma once
 
+#include <livetape/algorithm.hpp>
 #include <livetape/channel/agenda.hpp>
 #include <livetape/channel/channel.hpp>
 #include <livetape/channel/delivery.hpp>
+#include <livetape/channel/keyed_list.hpp>
 #include <livetape/channel/signal.hpp>
+#include <livetape/short_lock.hpp>
 #include <livetape/time.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -54,7 +54,7 @@ public:
 
     /// Begins, with the next event of the source or the oldest. `hub::copy` calls it once.
     void start() {
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         source_->add_listener(changed_);
         auto const last = source_->last_offset();
         if (!options_.from_oldest) reached_ = last;
@@ -64,19 +64,19 @@ public:
     /// Ends the copying; a copy that is under way on another thread is ended first.
     void stop() {
         source_->remove_listener(changed_);
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         is_stopped_ = true;
     }
 
     [[nodiscard]] bool is_stopped() const {
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         return is_stopped_;
     }
 
     /// Events of the source that are not in the target because the source no longer had them; in
     /// mode `latest` those that its snapshot superseded count too.
     [[nodiscard]] std::uint64_t missed_events() const {
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         return missed_;
     }
 
@@ -89,7 +89,7 @@ private:
     }
 
     void run() {
-        std::lock_guard const lock{mutex_};
+        short_lock_guard const lock{lock_};
         if (is_stopped_) return;
         // Lowered before the look, so that a publish during it sets a time of its own.
         if (queue_.take_all() != nullptr) changed_.lower();
@@ -119,10 +119,10 @@ private:
         auto const events =
             source_->read(opened.next_offset - 1, {std::numeric_limits<std::size_t>::max()});
         reached_ = std::max(reached_, opened.next_offset - 1);
-        std::unordered_map<std::string_view, std::uint64_t> newest_of;
-        for (auto const& each : events) newest_of[each.key] = each.offset;
+        keyed_list<std::uint64_t> newest_of;
+        for (auto const& each : events) newest_of.find_or_add(each.key).value = each.offset;
         for (auto const& each : events) {
-            if (newest_of[each.key] == each.offset) publish(each);
+            if (newest_of.find(each.key)->value == each.offset) publish(each);
             reached_ = each.offset;
         }
     }
@@ -139,7 +139,7 @@ private:
     time_source now_;
     signal_queue queue_;
     signal changed_;
-    mutable std::mutex mutex_;
+    mutable short_lock lock_;
     std::uint64_t reached_ = 0; // the last event seen
     std::uint64_t missed_ = 0;
     bool is_stopped_ = false;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <livetape/algorithm.hpp>
 #include <livetape/channel/channel_feed.hpp>
 #include <livetape/channel/delivery.hpp>
 #include <livetape/channel/delivery_state.hpp>
@@ -7,11 +8,10 @@
 #include <livetape/channel/segment.hpp>
 #include <livetape/intrusive_list.hpp>
 #include <livetape/intrusive_ref.hpp>
+#include <livetape/owned_ptr.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 
@@ -188,7 +188,7 @@ private:
     delivery_mode mode_ = delivery_mode::every;
     bool is_due_ = false;
     subscription* next_due_ = nullptr;
-    std::unique_ptr<delivery_state> state_;
+    owned_ptr<delivery_state> state_;
 };
 
 static_assert(sizeof(void*) != 8 || sizeof(subscription) <= 88,

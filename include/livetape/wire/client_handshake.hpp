@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstddef>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -100,13 +99,15 @@ namespace detail {
                                       std::string_view offer) {
     std::vector<extension> offered;
     if (!parse_extensions(offer, offered)) return false;
+    auto const is_named = [](std::string_view name, std::vector<extension> const& in,
+                             std::size_t count) {
+        for (std::size_t i = 0; i < count; ++i)
+            if (in[i].name == name) return true;
+        return false;
+    };
     for (std::size_t i = 0; i < accepted.size(); ++i) {
-        auto const names_it = [&](std::span<extension const> extensions) {
-            for (extension const& each : extensions)
-                if (each.name == accepted[i].name) return true;
-            return false;
-        };
-        if (!names_it(offered) || names_it(std::span{accepted}.first(i))) return false;
+        auto const name = accepted[i].name;
+        if (!is_named(name, offered, offered.size()) || is_named(name, accepted, i)) return false;
     }
     return true;
 }

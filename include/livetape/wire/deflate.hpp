@@ -5,22 +5,23 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
-#include <vector>
 
 #include <zlib.h>
 
+#include <livetape/compact_vector.hpp>
 #include <livetape/config.hpp>
 #include <livetape/error.hpp>
+#include <livetape/owned_ptr.hpp>
+#include <livetape/short_lock.hpp>
 #include <livetape/wire/compression.hpp>
 #include <livetape/wire/deflate_parameters.hpp>
 #include <livetape/wire/extension.hpp>
+#include <livetape/wire/message_codec.hpp>
 
 namespace livetape::websocket {
 
@@ -201,35 +202,35 @@ public:
     /// The one pool with these settings in the whole program.
     [[nodiscard]] static deflate_pool const& of(deflate_settings const& settings) {
         // Never destroyed: the logs of a hub may hold what a pool made until the program ends.
-        static auto& mutex = *new std::mutex;
-        static auto& pools = *new std::vector<std::unique_ptr<deflate_pool>>;
-        std::lock_guard const lock{mutex};
+        static auto& lock = *new short_lock;
+        static auto& pools = *new compact_vector<owned_ptr<deflate_pool>>;
+        short_lock_guard const guard{lock};
         for (auto const& pool : pools)
             if (pool->settings() == settings) return *pool;
-        return *pools.emplace_back(std::make_unique<deflate_pool>(settings));
+        return *pools.push_back(make_owned<deflate_pool>(settings));
     }
 
 private:
-    [[nodiscard]] std::unique_ptr<deflate_stream> take() const {
+    [[nodiscard]] owned_ptr<deflate_stream> take() const {
         {
-            std::lock_guard const lock{mutex_};
+            short_lock_guard const guard{lock_};
             if (!idle_.empty()) {
                 auto stream = std::move(idle_.back());
                 idle_.pop_back();
                 return stream;
             }
         }
-        return std::make_unique<deflate_stream>(settings_);
+        return make_owned<deflate_stream>(settings_);
     }
 
-    void give_back(std::unique_ptr<deflate_stream> stream) const {
-        std::lock_guard const lock{mutex_};
+    void give_back(owned_ptr<deflate_stream> stream) const {
+        short_lock_guard const guard{lock_};
         idle_.push_back(std::move(stream));
     }
 
     deflate_settings settings_;
-    mutable std::mutex mutex_;
-    mutable std::vector<std::unique_ptr<deflate_stream>> idle_;
+    mutable short_lock lock_;
+    mutable compact_vector<owned_ptr<deflate_stream>> idle_;
 };
 
 /// One connection's permessage-deflate. Streams are made when the first message needs them, and
@@ -261,7 +262,7 @@ public:
         if (!agreed_.is_own_context_kept) return pool_->deflate(message, out);
         auto const& settings = pool_->settings();
         if (message.empty() || message.size() < settings.threshold_bytes) return false;
-        if (!deflater_) deflater_ = std::make_unique<deflate_stream>(settings);
+        if (!deflater_) deflater_ = make_owned<deflate_stream>(settings);
         if (!deflater_->is_good()) return false;
         deflater_->append_message(message, out);
         return true;
@@ -281,8 +282,8 @@ private:
 
     deflate_pool const* pool_;
     deflate_pool const* shared_;
-    std::unique_ptr<deflate_stream> deflater_;
-    std::unique_ptr<inflate_stream> inflater_;
+    owned_ptr<deflate_stream> deflater_;
+    owned_ptr<inflate_stream> inflater_;
     sides agreed_;
     std::uint8_t tail_bytes_given_ = 0; ///< of the tail of the message that is being inflated
     bool has_begun_ = false;            ///< a byte of the message has come
@@ -297,7 +298,7 @@ inline message_codec::inflated deflate_codec::inflate(std::string_view& input, b
     has_begun_ = true;
     if (!inflater_) {
         // A window of 8 bits is inflated with one of 9.
-        inflater_ = std::make_unique<inflate_stream>(deflatable(agreed_.peer_window_bits));
+        inflater_ = make_owned<inflate_stream>(deflatable(agreed_.peer_window_bits));
         if (!inflater_->is_good()) return {0, false, error::internal_error};
     }
     auto rest = out;

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <livetape/algorithm.hpp>
 #include <livetape/wire/characters.hpp>
 #include <livetape/wire/field_list.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <string_view>
 

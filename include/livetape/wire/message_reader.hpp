@@ -4,17 +4,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <livetape/error.hpp>
+#include <livetape/owned_ptr.hpp>
 #include <livetape/wire/close_code.hpp>
-#include <livetape/wire/compression.hpp>
 #include <livetape/wire/frame_header.hpp>
 #include <livetape/wire/masking.hpp>
+#include <livetape/wire/message_codec.hpp>
 #include <livetape/wire/parse_status.hpp>
 #include <livetape/wire/utf8.hpp>
 
@@ -160,7 +160,7 @@ private:
     }
 
     message_limits limits_;
-    std::unique_ptr<progress> progress_;
+    owned_ptr<progress> progress_;
     message_codec* codec_ = nullptr;
     std::array<char, header_bytes_max> header_{}; // the front of a header that came in pieces
     std::uint8_t header_bytes_ = 0;
@@ -297,7 +297,7 @@ inline message_reader::item message_reader::take_whole_frame(frame_header const&
 }
 
 inline void message_reader::begin_frame(frame_header const& header) {
-    if (!progress_) progress_ = std::make_unique<progress>();
+    if (!progress_) progress_ = make_owned<progress>();
     auto& p = *progress_;
     p.frame = header;
     p.frame_bytes_left = header.payload_bytes;

@@ -72,7 +72,7 @@ inline std::vector<changed_key> channel::changed_after(std::uint64_t after) cons
         add(each->key(), each->value);
     // The events without a key are kept beside the order of keys.
     if (auto const* const unkeyed = keys_->find({})) add({}, *unkeyed);
-    std::sort(changed.begin(), changed.end(),
+    std::sort(changed.data(), changed.data() + changed.size(),
               [](changed_key const& a, changed_key const& b) { return a.offset > b.offset; });
     return changed;
 }

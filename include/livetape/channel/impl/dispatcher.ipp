@@ -44,7 +44,7 @@ inline std::optional<std::uint64_t> dispatcher::slowest_offset(channel const& of
     };
     feed->subscriptions.for_each(look);
     feed->for_each_resting(look);
-    for (auto const& group : feed->groups()) group->members.for_each(look);
+    feed->for_each_group([&look](rate_group const& group) { group.members.for_each(look); });
     return slowest;
 }
 
@@ -84,7 +84,7 @@ inline void dispatcher::take_signals(time_point now) {
                 s.owner_->mark_due(s);
             }
         });
-        for (auto const& group : feed.groups()) group->flushed_by().arm(*group, now);
+        feed.for_each_group([now](rate_group& group) { group.flushed_by().arm(group, now); });
         if (feed.source().is_overdrawn()) cut_holders(feed);
     }
     retired_.clear();
@@ -124,7 +124,7 @@ inline void dispatcher::cut_holders(channel_feed& feed) {
     };
     feed.subscriptions.for_each(cut);
     feed.for_each_resting(cut);
-    for (auto const& group : feed.groups()) group->members.for_each(cut);
+    feed.for_each_group([&cut](rate_group const& group) { group.members.for_each(cut); });
 }
 
 inline void dispatcher::tick(time_point now) {
@@ -152,9 +152,8 @@ inline void dispatcher::tick(time_point now) {
 /// Shared runs are for those who are flushed together; they go when all have been. Groups keep
 /// theirs for the members whose last write is still under way.
 inline void dispatcher::forget_conflated() {
-    for (auto* const feed : conflating_)
-        if (feed->groups().empty()) feed->forget_conflated();
-    conflating_.clear();
+    for (; !conflating_.empty(); conflating_.pop_back())
+        if (auto& feed = *conflating_.back(); !feed.has_groups()) feed.forget_conflated();
 }
 
 inline void dispatcher::join(subscription& which, std::chrono::milliseconds interval) {
@@ -166,14 +165,14 @@ inline void dispatcher::join(subscription& which, std::chrono::milliseconds inte
         return;
     }
     rate_group* group = nullptr;
-    for (auto const& each : feed.groups())
-        if (each->flushed_by().interval() == interval) group = each.get();
+    feed.for_each_group([&](rate_group& each) {
+        if (each.flushed_by().interval() == interval) group = &each;
+    });
     if (group == nullptr) {
         rate_class* rate = nullptr;
         for (auto const& each : rates_)
             if (each->interval() == interval) rate = each.get();
-        if (rate == nullptr)
-            rate = rates_.emplace_back(std::make_unique<rate_class>(interval)).get();
+        if (rate == nullptr) rate = rates_.push_back(make_owned<rate_class>(interval)).get();
         group = &feed.add_group(*rate);
         ++rate->group_count;
     }
@@ -190,8 +189,7 @@ inline void dispatcher::leave(subscription& which) noexcept {
     auto& rate = group.flushed_by();
     bool const was_waiting = group.is_linked();
     feed.remove_group(group);
-    if (--rate.group_count == 0)
-        std::erase_if(rates_, [&](auto const& each) { return each.get() == &rate; });
+    if (--rate.group_count == 0) rates_.erase_unordered(&rate);
     // The owner's timer may stand for a tick that nobody waits for any more; and a signal that was
     // kept raised for that tick must be looked at again.
     if (!was_waiting) return;

@@ -35,7 +35,7 @@ inline channel::watched_events channel::take(key_set& watched, take_options cons
     for (auto& each : watched.keys)
         if (each.place->value.sequence != each.delivered || each.shows_newest != 0)
             waiting.push_back({each.place->value.offset, &each});
-    std::sort(waiting.begin(), waiting.end(),
+    std::sort(waiting.data(), waiting.data() + waiting.size(),
               [](waiting_key const& a, waiting_key const& b) { return a.offset < b.offset; });
     for (auto const& [offset, which] : waiting) {
         watched.first_pending = offset;

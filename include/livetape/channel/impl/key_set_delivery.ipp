@@ -72,7 +72,7 @@ inline void subscription::wait_for(segment const& events, std::uint32_t begin, s
 
 /// Begins to want some keys only. What is pending of them stays so.
 inline void subscription::enter_keys(std::span<std::string const> keys) {
-    auto watched = std::make_unique<key_set>();
+    auto watched = make_owned<key_set>();
     if (mode_ == delivery_mode::every) {
         source().watch(*watched, keys, false);
         state_->keys = std::move(watched);

@@ -29,8 +29,8 @@ inline publish_result channel::try_publish(std::string_view payload,
     if (!options.id.empty()) {
         auto& window = timed().window;
         if (!window)
-            window = std::make_unique<publish_window>(limits.publish_window_events,
-                                                      limits.publish_window_age);
+            window =
+                make_owned<publish_window>(limits.publish_window_events, limits.publish_window_age);
         window->remember(options.id, result.offset, now);
     }
     bool const ages = limits.log_age_max.count() > 0 || (timed_ && timed_->window);
@@ -54,7 +54,7 @@ inline std::uint64_t channel::append(event_view event) {
 inline key_index& channel::index_after(std::uint64_t last) {
     if (!keys_) {
         auto const& limits = options();
-        keys_ = std::make_unique<key_index>(limits.keys_max, limits.log_bytes_max, limits.merge);
+        keys_ = make_owned<key_index>(limits.keys_max, limits.log_bytes_max, limits.merge);
         keys_->begin_without_keys(last);
     }
     return *keys_;
@@ -92,7 +92,7 @@ inline void channel::set_publish_interval(std::chrono::nanoseconds interval) {
         return;
     }
     auto& timer = timed().publishing;
-    if (!timer) timer = std::make_unique<timed_publishing>();
+    if (!timer) timer = make_owned<timed_publishing>();
     if (std::exchange(timer->interval, interval) != interval && !timer->events.empty())
         expect_flush(settings_->now());
 }

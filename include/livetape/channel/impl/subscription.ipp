@@ -6,7 +6,7 @@ namespace livetape {
 
 inline delivery_state& subscription::state() {
     if (!state_) {
-        state_ = std::make_unique<delivery_state>();
+        state_ = make_owned<delivery_state>();
         state_->counters.delivered = next_offset_ - first_live_offset_;
     }
     return *state_;
@@ -163,7 +163,7 @@ inline void subscription::append_snapshot(segment_ref const& later) {
 inline void subscription::put_back_latest(segment const& unsent, std::uint32_t begin,
                                           std::uint32_t end) {
     if (begin == end) return;
-    if (!state().queue) state_->queue = std::make_unique<conflating_queue>();
+    if (!state().queue) state_->queue = make_owned<conflating_queue>();
     for (auto i = end; i > begin; --i)
         state_->queue->put_back(unsent.at(i - 1).key,
                                 {unsent.offset_at(i - 1), unsent.count_at(i - 1)});
@@ -177,7 +177,7 @@ inline void subscription::queue_snapshot() {
 inline void subscription::absorb(conflated_events const& newer, then what) {
     if (snapshot_) queue_snapshot();
     if (state_->has_queue() || what == then::wait) {
-        if (!state_->queue) state_->queue = std::make_unique<conflating_queue>();
+        if (!state_->queue) state_->queue = make_owned<conflating_queue>();
         for (std::uint32_t i = 0; newer.events && i < newer.events->count(); ++i) {
             auto const event = newer.events->at(i);
             state_->queue->push(event.key, {event.offset, event.count});
@@ -209,7 +209,7 @@ inline void subscription::leave_latest() {
     }
     state_->floor_offset = next_offset_;
     if (!state_->has_queue()) return;
-    auto const queue = std::exchange(state_->queue, nullptr);
+    auto const queue = std::move(state_->queue);
     std::vector<wanted_event> wanted;
     for (auto const* each = queue->front(); each != nullptr; each = each->next())
         wanted.push_back({each->key(), each->value.offset, each->value.count});
