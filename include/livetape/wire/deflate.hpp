@@ -143,19 +143,21 @@ public:
 
     [[nodiscard]] bool is_good() const noexcept { return is_good_; }
 
-    /// Takes from the front of `input` and writes to the front of `out` what it can.
-    error step(std::string_view& input, std::span<char>& out) noexcept {
+    /// Takes from the front of `input` and writes to `out`, which has `room` bytes, what it can.
+    error step(std::string_view& input, char*& out, std::size_t& room) noexcept {
         // A final block may refer back to before the last one: the window stays.
         if (std::exchange(has_ended_, false)) inflateResetKeep(&stream_);
         stream_.next_in = stream_pointer(input.data());
         stream_.avail_in = stream_bytes(input.size());
-        stream_.next_out = stream_pointer(out.data());
-        stream_.avail_out = stream_bytes(out.size());
+        stream_.next_out = stream_pointer(out);
+        stream_.avail_out = stream_bytes(room);
         auto const given = stream_.avail_in;
         auto const offered = stream_.avail_out;
         auto const result = inflate(&stream_, Z_SYNC_FLUSH);
         input.remove_prefix(given - stream_.avail_in);
-        out = out.subspan(offered - stream_.avail_out);
+        auto const written = offered - stream_.avail_out;
+        out += written;
+        room -= written;
         if (result == Z_MEM_ERROR) return error::internal_error;
         has_ended_ = result == Z_STREAM_END;
         bool const is_good = has_ended_ || result == Z_OK || result == Z_BUF_ERROR;
@@ -301,17 +303,18 @@ inline message_codec::inflated deflate_codec::inflate(std::string_view& input, b
         inflater_ = make_owned<inflate_stream>(deflatable(agreed_.peer_window_bits));
         if (!inflater_->is_good()) return {0, false, error::internal_error};
     }
-    auto rest = out;
-    auto const written = [&] { return out.size() - rest.size(); };
+    auto* rest = out.data();
+    auto room = out.size();
+    auto const written = [&] { return out.size() - room; };
     while (!input.empty() || is_out_pending_) {
-        if (rest.empty()) return {written(), true};
+        if (room == 0) return {written(), true};
         auto const size = input.size();
-        auto const room = rest.size();
-        if (auto const e = inflater_->step(input, rest); e != error::none)
+        auto const room_before = room;
+        if (auto const e = inflater_->step(input, rest, room); e != error::none)
             return {written(), false, e};
-        is_out_pending_ = rest.empty() && !inflater_->has_ended();
+        is_out_pending_ = room == 0 && !inflater_->has_ended();
         // What it held back may still come, or end a block, without another byte of the input.
-        bool const is_stuck = !input.empty() && input.size() == size && rest.size() == room &&
+        bool const is_stuck = !input.empty() && input.size() == size && room == room_before &&
                               !inflater_->has_ended();
         if (is_stuck) return {written(), false, error::bad_compression};
     }
@@ -319,12 +322,12 @@ inline message_codec::inflated deflate_codec::inflate(std::string_view& input, b
     for (;;) {
         // After a final block that ends the message there is nothing for the tail to complete.
         if (inflater_->has_ended()) return finish_message(written());
-        if (rest.empty()) return {written(), true};
+        if (room == 0) return {written(), true};
         auto tail = flush_tail.substr(tail_bytes_given_);
-        auto const e = inflater_->step(tail, rest);
+        auto const e = inflater_->step(tail, rest, room);
         tail_bytes_given_ = static_cast<std::uint8_t>(flush_tail.size() - tail.size());
         if (e != error::none) return {written(), false, e};
-        if (tail.empty() && !rest.empty()) return finish_message(written());
+        if (tail.empty() && room > 0) return finish_message(written());
     }
 }
 
@@ -413,7 +416,7 @@ permessage_deflate::make_codec(deflate_parameters const& agreed, bool is_server)
     auto const* const pool = sides.own_window_bits < window_bits_deflatable_min
                                  ? nullptr
                                  : &detail::deflate_pool::of(settings);
-    return std::make_unique<detail::deflate_codec>(sides, pool);
+    return std::unique_ptr<message_codec>{new detail::deflate_codec{sides, pool}};
 }
 
 } // namespace livetape::websocket

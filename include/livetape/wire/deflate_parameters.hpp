@@ -1,11 +1,9 @@
 #pragma once
 
-#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include <livetape/wire/extension.hpp>
@@ -43,11 +41,10 @@ namespace detail {
 
 /// RFC 7692 §7.1.2: a decimal from 8 to 15 without leading zeros.
 [[nodiscard]] inline std::optional<std::uint8_t> parse_window_bits(std::string_view text) noexcept {
-    std::uint8_t bits = 0;
-    auto const [end, failure] = std::from_chars(text.data(), text.data() + text.size(), bits);
-    bool const is_whole = failure == std::errc{} && end == text.data() + text.size();
-    if (!is_whole || text.front() == '0' || bits < 8 || bits > window_bits_max) return {};
-    return bits;
+    if (text == "8" || text == "9") return static_cast<std::uint8_t>(text[0] - '0');
+    bool const is_above_9 = text.size() == 2 && text[0] == '1' && text[1] >= '0' && text[1] <= '5';
+    if (!is_above_9) return {};
+    return static_cast<std::uint8_t>(10 + (text[1] - '0'));
 }
 
 /// Takes one parameter in; false if it is unknown, repeated, or its value is not what it should be.
