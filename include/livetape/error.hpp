@@ -22,7 +22,7 @@ enum class error : std::uint8_t {
 
     // The HTTP head (RFC 9112 §3 to §6).
     bad_request_line,   ///< the request line is not `method SP target SP HTTP/1.x`
-    bad_http_version,   ///< HTTP version other than 1.0 and 1.1
+    bad_http_version,   ///< HTTP version other than 1.x
     bad_header_field,   ///< a field line is malformed, folded, or has a forbidden character
     bad_host,           ///< `Host` missing in HTTP/1.1, repeated, or malformed
     bad_content_length, ///< `Content-Length` repeated, not a number, or beside `Transfer-Encoding`

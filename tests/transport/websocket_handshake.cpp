@@ -121,6 +121,7 @@ std::vector<opening> openings() {
         {"OPTIONS of everything", with_line("OPTIONS * HTTP/1.1"), 405, error::method_not_allowed},
         {"method in lower case", with_line("get /chat HTTP/1.1"), 405, error::method_not_allowed},
         {"HTTP/1.0", with_line("GET /chat HTTP/1.0"), 426, error::upgrade_required},
+        {"§4.2.1 item 1: HTTP/1.1 or higher", with_line("GET /chat HTTP/1.2"), 101},
         {"HTTP/2.0", with_line("GET /chat HTTP/2.0"), 505, error::bad_http_version},
         {"HTTP/0.9", "GET /chat\r\n", 505, error::bad_http_version},
 

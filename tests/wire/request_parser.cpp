@@ -103,6 +103,9 @@ std::vector<accepted> const accepted_heads{
      "Sec-WebSocket-Protocol=chat, superchat|Sec-WebSocket-Version=13"},
     {"HTTP/1.0 without Host", "GET / HTTP/1.0\r\n\r\n", "GET|/|1.0"},
     {"HTTP/1.0 with Host", "GET / HTTP/1.0\r\nHost: a\r\n\r\n", "GET|/|1.0|Host=a"},
+    {"a later minor version, RFC 9110 2.5", "GET / HTTP/1.2\r\nHost: a\r\n\r\n",
+     "GET|/|1.1|Host=a"},
+    {"the last one", "GET / HTTP/1.9\r\nHost: a\r\n\r\n", "GET|/|1.1|Host=a"},
     {"empty lines first, RFC 9112 2.2", "\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
      "GET|/|1.1|Host=a"},
     {"asterisk form", "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "OPTIONS|*|1.1|Host=a"},
@@ -181,7 +184,7 @@ std::vector<refused> const refused_heads{
     {"version of one digit", with_line("GET / HTTP/1"), error::bad_request_line},
     {"version of three digits", with_line("GET / HTTP/1.10"), error::bad_request_line},
     {"HTTP/0.9", "GET /\r\n", error::bad_http_version},
-    {"HTTP/1.2", with_line("GET / HTTP/1.2"), error::bad_http_version},
+    {"HTTP/1.2 without Host", "GET / HTTP/1.2\r\n\r\n", error::bad_host},
     {"HTTP/2.0 preface, RFC 9113 3.4", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", error::bad_http_version},
     {"HTTP/3.0", with_line("GET / HTTP/3.0"), error::bad_http_version},
 

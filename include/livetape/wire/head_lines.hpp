@@ -83,14 +83,16 @@ private:
     return error::none;
 }
 
-/// Reads `HTTP/1.x` (RFC 9112 §2.3).
+/// Reads `HTTP/1.x` (RFC 9112 §2.3). A minor version above 1 is taken for 1, the highest that there
+/// is (RFC 9110 §2.5); RFC 6455 §4.2.1 wants "HTTP/1.1 or higher" as well.
 /// @return the minor version, 0 or 1; -1 for another version; -2 for what is no version at all
 [[nodiscard]] constexpr int parse_version(std::string_view text) noexcept {
     auto const is_decimal = [](char c) { return c >= '0' && c <= '9'; };
     bool const is_version = text.size() == 8 && text.substr(0, 5) == "HTTP/" &&
                             is_decimal(text[5]) && text[6] == '.' && is_decimal(text[7]);
     if (!is_version) return -2;
-    return text[5] == '1' && text[7] <= '1' ? text[7] - '0' : -1;
+    if (text[5] != '1') return -1;
+    return text[7] == '0' ? 0 : 1;
 }
 
 } // namespace detail
