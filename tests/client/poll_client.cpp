@@ -91,6 +91,24 @@ TEST_CASE("client/poll_client: sends a request again when the idle connection wa
     CHECK(server.connection_count >= 3);
 }
 
+TEST_CASE(
+    "client/poll_client: leaves a connection that the server is going to close [RFC 9112 9.6]") {
+    for (std::string const line :
+         {"HTTP/1.1 200 OK\r\nConnection: other, Close\r\n", "HTTP/1.0 200 OK\r\n"}) {
+        CAPTURE(line);
+        fixture f;
+        scripted_server server{f.io, [&](std::string const&, std::size_t) {
+                                   return scripted_answer{
+                                       line + "Content-Type: application/json\r\nETag: \"c\"\r\n"
+                                              "Content-Length: 2\r\n\r\n{}",
+                                       false};
+                               }};
+        poll_client client{f.io.get_executor(), server.url("/"), quick()};
+        for (int i = 0; i < 3; ++i) CHECK(f.take(client).body == "{}");
+        CHECK(server.connection_count >= 3);
+    }
+}
+
 TEST_CASE("client/poll_client: keeps its cursor through failures that pass") {
     fixture f;
     scripted_server server{

@@ -31,6 +31,7 @@
 #include <livetape/wire/body_decoder.hpp>
 #include <livetape/wire/body_framing.hpp>
 #include <livetape/wire/characters.hpp>
+#include <livetape/wire/field_list.hpp>
 #include <livetape/wire/response.hpp>
 #include <livetape/wire/response_parser.hpp>
 #include <livetape/wire/url.hpp>
@@ -365,9 +366,7 @@ void http_exchange<Dialer>::read(std::chrono::milliseconds timeout, content done
 /// Keeps the connection for another request, if both sides can.
 template <class Dialer>
 void http_exchange<Dialer>::complete_body() {
-    bool const closes =
-        http::equals_ignoring_case(head_.field("Connection").value_or(std::string_view{}), "close");
-    if (closes || head_.minor_version() == 0 || !input_.empty()) drop_stream();
+    if (!http::keep_alive(head_) || !input_.empty()) drop_stream();
 }
 
 template <class Dialer>
