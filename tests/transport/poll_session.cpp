@@ -705,6 +705,20 @@ TEST_CASE("transport/publish_session: refusals have a status, a reason and a cou
               .status == 200);
 }
 
+TEST_CASE("transport/publish_session: a refused payload is told what is wrong with it") {
+    auto options = open_to_publishers();
+    options.clients_may_create_channels = true;
+    world w{options};
+    auto const deep = publish(w, "channel=new", "application/json",
+                              std::string(2000, '[') + std::string(2000, ']'));
+    CHECK(deep.code() == "bad_payload");
+    CHECK(deep.body.find("nests deeper than 1024 levels") != std::string::npos);
+    // RFC 8259 §6 sets no limit to a number.
+    auto const large =
+        publish(w, "channel=new", "application/json", "[18446744073709551616,1e400]");
+    CHECK(large.status == 200);
+}
+
 TEST_CASE("transport/publish_session: clients create channels only where they may") {
     auto options = open_to_publishers();
     options.clients_may_create_channels = true;

@@ -279,6 +279,37 @@ TEST_CASE("transport/subscription_protocol: says what is wrong with a message, a
     CHECK(too_deep.detail.find("1024 levels") != std::string::npos);
 }
 
+TEST_CASE(
+    "transport/subscription_protocol: a payload keeps numbers of any size, a field does not") {
+    command read;
+    REQUIRE(
+        fail(R"({"publish":"a","data":{"wei": 123456789012345678901234567890,"x":-1e999} })", read)
+            .what == error::none);
+    CHECK(read.payload == R"({"wei": 123456789012345678901234567890,"x":-1e999})");
+    REQUIRE(fail(R"({"publish":"a","data":99999999999999999999})", read).what == error::none);
+    CHECK(read.payload == "99999999999999999999");
+    for (auto const* message :
+         {R"({"credit":"a","flushes":99999999999999999999})",
+          R"({"subscribe":"a","credit":99999999999999999999})", R"({"subscribe":"a","rate":1e400})",
+          R"({"subscribe":"a","keys":1e400})", R"({"subscribe":"a","snapshot":1e400})",
+          R"({"subscribe":1e400})", R"({"publish":"a","data":1,"id":1e400})",
+          R"({"history":"a","to":18446744073709551616})",
+          R"({"publish":"a","data":1e400,"data":1})"}) {
+        CAPTURE(message);
+        command other;
+        auto const failure = fail(message, other);
+        CHECK(failure.what == error::bad_message);
+        CHECK(failure.detail.find(" must be ") + failure.detail.find(" is there twice") !=
+              2 * std::string::npos);
+    }
+    for (auto const* message :
+         {R"({"publish":"a","data":01})", R"({"publish":"a","data":[1e400,-]})",
+          R"({"publish":"a","data":1e400)"}) {
+        CAPTURE(message);
+        CHECK(fail(message, read).what == error::bad_json);
+    }
+}
+
 TEST_CASE("transport/subscription_protocol: no beginning of a message is taken for the whole") {
     std::string const message = R"({"publish":"chat","id":"x","key":"k","data":{"a":[1,"b"]}})";
     for (std::size_t size = 0; size < message.size(); ++size) {
@@ -472,19 +503,29 @@ TEST_CASE(
         publish_refusal refusal;
     };
     using enum publish_refusal;
-    for (auto const& v : {checked{R"({"a":[1,2.5,"x"]})", payload_kind::json, "k", none},
-                          checked{" 1 ", payload_kind::json, "", none},
-                          checked{"", payload_kind::json, "", bad_payload},
-                          checked{"{", payload_kind::json, "", bad_payload},
-                          checked{"1 2", payload_kind::json, "", bad_payload},
-                          checked{"nan", payload_kind::json, "", bad_payload},
-                          checked{"\"\xff\"", payload_kind::json, "", bad_payload},
-                          checked{"1", payload_kind::json, "\xff", bad_payload},
-                          checked{"\xc3(", payload_kind::text, "", bad_payload},
-                          checked{"{", payload_kind::text, "", none},
-                          checked{"\xff", payload_kind::binary, "", none},
-                          checked{"\xff", payload_kind::binary, "\xff", bad_payload},
-                          checked{"1", payload_kind::json, std::string_view{"k\0k", 3}, none}}) {
+    for (auto const& v :
+         {checked{R"({"a":[1,2.5,"x"]})", payload_kind::json, "k", none},
+          checked{" 1 ", payload_kind::json, "", none},
+          checked{"1234567890123456789012345678901", payload_kind::json, "", none},
+          checked{R"({"a":[-1e400,"1e400\\"],"b":0.5E+999})", payload_kind::json, "", none},
+          checked{"[1e400,01]", payload_kind::json, "", bad_payload},
+          checked{"[1e400,-]", payload_kind::json, "", bad_payload},
+          checked{"1e400 1e400", payload_kind::json, "", bad_payload},
+          checked{"1e400x", payload_kind::json, "", bad_payload},
+          checked{"1e40.0", payload_kind::json, "", bad_payload},
+          checked{R"([1e400,"\ud800"])", payload_kind::json, "", bad_payload},
+          checked{"[1e400,\"", payload_kind::json, "", bad_payload},
+          checked{"", payload_kind::json, "", bad_payload},
+          checked{"{", payload_kind::json, "", bad_payload},
+          checked{"1 2", payload_kind::json, "", bad_payload},
+          checked{"nan", payload_kind::json, "", bad_payload},
+          checked{"\"\xff\"", payload_kind::json, "", bad_payload},
+          checked{"1", payload_kind::json, "\xff", bad_payload},
+          checked{"\xc3(", payload_kind::text, "", bad_payload},
+          checked{"{", payload_kind::text, "", none},
+          checked{"\xff", payload_kind::binary, "", none},
+          checked{"\xff", payload_kind::binary, "\xff", bad_payload},
+          checked{"1", payload_kind::json, std::string_view{"k\0k", 3}, none}}) {
         CAPTURE(v.payload);
         auto const before = to.last_offset();
         auto const result = publish_checked(to, v.payload, {v.key, v.kind});

@@ -13,6 +13,7 @@
 #include <livetape/client/feed_event.hpp>
 #include <livetape/error.hpp>
 #include <livetape/wire/base64.hpp>
+#include <livetape/wire/json_number.hpp>
 
 namespace livetape {
 
@@ -168,15 +169,6 @@ inline simdjson::dom::parser& feed_dom_parser() {
 inline simdjson::ondemand::parser& feed_ondemand_parser() {
     thread_local simdjson::ondemand::parser parser;
     return parser;
-}
-
-/// Whether a parser gave up only because a number is larger than it can hold; newer versions of
-/// simdjson tell integers apart.
-template <class Code>
-[[nodiscard]] constexpr bool is_number_error(Code code) noexcept {
-    if constexpr (requires { Code::BIGINT_ERROR; })
-        return code == Code::NUMBER_ERROR || code == Code::BIGINT_ERROR;
-    else return code == Code::NUMBER_ERROR;
 }
 
 /// Whether the text is one JSON object. simdjson's second parser looks only at what it is asked

@@ -10,8 +10,8 @@ namespace livetape {
 
 /// Publishes what may be malformed: `channel::publish` takes its host at its word, and what is not
 /// JSON then breaks the message of every subscriber. Checks that a payload of the kind `json` is
-/// one JSON value (RFC 8259) whose numbers fit 64 bits or a double, that one of the kind `text` is
-/// UTF-8, and that the key is; anything else is refused as `publish_refusal::bad_payload`.
+/// one JSON value (RFC 8259), that one of the kind `text` is UTF-8, and that the key is; anything
+/// else is refused as `publish_refusal::bad_payload`.
 ///
 /// Costs parsing the payload, some GB/s. Thread safety: safe from any thread, as the channel is.
 [[nodiscard]] inline publish_result publish_checked(channel& to, std::string_view payload,

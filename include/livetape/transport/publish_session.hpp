@@ -199,8 +199,9 @@ inline refusal_reason publish_session::publish(client_published& done) {
     auto kind = payload_kind::binary;
     if (http::equals_ignoring_case(media_type, "application/json")) {
         kind = payload_kind::json;
-        if (!detail::is_json(body_.body()))
-            return {error::bad_payload, "the body is not one JSON value"};
+        if (auto const fault = detail::parse_json(body_.body()).error(); fault != simdjson::SUCCESS)
+            return {error::bad_payload,
+                    "the body is not one JSON value: " + detail::json_fault(fault)};
     } else if (http::equals_ignoring_case(media_type.substr(0, 5), "text/")) {
         kind = payload_kind::text;
         if (!is_utf8(body_.body())) return {error::bad_payload, "the text is not UTF-8"};

@@ -277,13 +277,11 @@ private:
 inline command_failure parse_command(std::string_view message, bool has_bytes, command& read) {
     if (message.empty()) return {error::bad_json, "not JSON: the message is empty"};
     simdjson::dom::object object;
-    auto const parsed = json_parser().parse(message.data(), message.size());
+    auto const parsed = parse_json(message);
     if (parsed.error() == simdjson::DEPTH_ERROR)
-        return {error::bad_json, "not JSON that this server takes: it nests deeper than " +
-                                     std::to_string(json_parser().max_depth()) + " levels"};
+        return {error::bad_json, "not JSON that this server takes: " + json_fault(parsed.error())};
     if (parsed.error() != simdjson::SUCCESS)
-        return {error::bad_json,
-                std::string{"not JSON: "} + simdjson::error_message(parsed.error())};
+        return {error::bad_json, "not JSON: " + json_fault(parsed.error())};
     if (parsed.get(object) != simdjson::SUCCESS) return {error::bad_json, "send a JSON object"};
     return command_reader{object, message, read}.run(has_bytes);
 }
