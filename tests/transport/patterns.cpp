@@ -280,10 +280,15 @@ TEST_CASE("transport/patterns: each limit is refused with the limit named") {
     // More channels than a connection may have: the rest is told of once, and left out.
     world full{{.channels_per_session_max = 2}};
     auto const few = open_socket(full, "/ws?channel=s.*");
+    auto const stream = connect<sse_session>(full, request("GET", "/sse?channel=s.*"));
     for (auto const* name : {"s.a", "s.b", "s.c", "s.d"}) full.publish(name, "1");
     CHECK(offsets_by_channel(messages_of(*few)).size() == 2);
-    CHECK(full.count(error::too_many_channels) == 1);
-    CHECK(poll(full, "channel=s.*").code() == "too_many_channels");
+    CHECK(full.count(error::too_many_channels) == 2);
+    auto const refused = poll(full, "channel=s.*");
+    CHECK(refused.code() == "too_many_channels");
+    // Each says how many are allowed.
+    for (auto const& told : {few->received, stream->received, refused.body})
+        CHECK(told.find("a connection can have 2 channels") != std::string::npos);
 }
 
 TEST_CASE("transport/patterns: whatever is created, published and ended when, a client sees each "

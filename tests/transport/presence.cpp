@@ -48,6 +48,22 @@ std::vector<std::string> messages_of(session_driver<websocket_session> const& s)
 
 } // namespace
 
+TEST_CASE("transport/presence: a name too long for the companion's is refused as that") {
+    auto options = known_clients();
+    options.clients_may_create_channels = true;
+    world w{options, {.presence = true}};
+    auto const ask = [&](std::size_t size) {
+        return only_response(
+            connect<poll_session>(w, request("GET", "/poll?channel=" + std::string(size, 'a')))
+                ->received);
+    };
+    CHECK(ask(245).status == 200);
+    auto const refused = ask(246);
+    CHECK(refused.status == 400);
+    CHECK(refused.code() == "bad_channel_name");
+    CHECK(refused.body.find("245 bytes") != std::string::npos);
+}
+
 TEST_CASE("transport/presence: a session is on the channels that it subscribes to, on every "
           "transport, until it leaves") {
     world w{known_clients(), {.presence = true}};

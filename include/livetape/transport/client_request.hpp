@@ -189,11 +189,23 @@ check_publish(live_endpoint const& endpoint, std::string_view identity, std::str
 /// Opens the channel that a client named, after the check above.
 [[nodiscard]] inline refusal_reason open_channel(live_endpoint& endpoint, std::string_view name,
                                                  std::shared_ptr<channel>& found) {
-    found = endpoint.source().try_open(name);
+    auto& hub = endpoint.source();
+    found = hub.try_open(name);
     if (found) return {};
-    return {error::too_many_channels, "the hub is at its limit of " +
-                                          std::to_string(endpoint.source().channels_max()) +
-                                          " channels"};
+    // What else `try_open` refuses: the name of a channel with presence leaves room for its
+    // companion's.
+    constexpr auto with_presence_max = channel_name_bytes_max - presence_prefix.size();
+    if (name.size() > with_presence_max && hub.channel_count() < hub.channels_max())
+        return {error::bad_channel_name, "a channel that says who is on it has a name of at most " +
+                                             std::to_string(with_presence_max) + " bytes"};
+    return {error::too_many_channels,
+            "the hub is at its limit of " + std::to_string(hub.channels_max()) + " channels"};
+}
+
+/// A connection has as many channels as it may.
+[[nodiscard]] inline refusal_reason too_many_channels(std::size_t channels_max) {
+    return {error::too_many_channels,
+            "a connection can have " + std::to_string(channels_max) + " channels"};
 }
 
 /// Keys that a connection watches, but for those of one subscription. O(keys).
@@ -225,9 +237,7 @@ struct requested_subscription {
     if (auto refused = check_subscribe(endpoint, identity, name)) return refused;
     if (cursors.find(name) != nullptr) return {error::already_subscribed};
     auto const channels_max = endpoint.options().channels_per_session_max;
-    if (cursors.count() >= channels_max)
-        return {error::too_many_channels,
-                "a connection can have " + std::to_string(channels_max) + " channels"};
+    if (cursors.count() >= channels_max) return too_many_channels(channels_max);
     delivery_options delivery;
     auto const other_keys = wanted.delivery.keys ? keys_elsewhere(cursors) : 0;
     if (auto refused = apply(wanted.delivery, endpoint.options().delivery, delivery, other_keys))
@@ -367,9 +377,7 @@ inline refusal_reason subscribe_request::add_channels(std::string_view list,
 
 inline refusal_reason subscribe_request::add_channel(std::string_view name,
                                                      std::size_t channels_max) {
-    if (channels_.size() >= channels_max)
-        return {error::too_many_channels,
-                "a connection can have " + std::to_string(channels_max) + " channels"};
+    if (channels_.size() >= channels_max) return too_many_channels(channels_max);
     channels_.emplace_back(name);
     return {};
 }

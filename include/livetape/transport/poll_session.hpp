@@ -204,7 +204,8 @@ inline refusal_reason poll_session::open(subscribe_request const& request, bool 
     for (auto const& name : names)
         if (auto refused = open_one(request, name, has_snapshot, opened)) return refused;
     for (auto const& each : opened) {
-        if (each.is_beyond_limit()) return {error::too_many_channels};
+        if (each.is_beyond_limit())
+            return too_many_channels(endpoint_.options().channels_per_session_max);
         auto const missed = each.missed();
         if (!missed) continue;
         gaps_ += ',';

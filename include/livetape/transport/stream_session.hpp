@@ -41,8 +41,8 @@ namespace livetape {
 ///   cursor is empty if a snapshot follows; `retry` is what the client should wait to come back
 /// - `append_gap(out, channel, missed)`: a notice of lost events
 /// - `append_end(out, channel, at)`, if the format has it: a notice that a channel was closed
-/// - `append_error(out, what)`, if the format has it: a notice that something is left out
-/// - `append_error(out, what, detail)`, if the format has it: a notice of why the stream ends
+/// - `append_error(out, what, detail)`, if the format has it: a notice that something is left out,
+///   or of why the stream ends
 /// - `append_heartbeat(out)`: something that a client ignores
 ///
 /// `stream_format_base` has defaults for those that have one.
@@ -243,7 +243,8 @@ refusal_reason stream_session<Format>::subscribe_all(subscribe_request const& re
         found.push_back(std::move(one));
     }
     for (auto const& each : found) {
-        if (each.is_beyond_limit()) return {error::too_many_channels};
+        if (each.is_beyond_limit())
+            return too_many_channels(endpoint_.options().channels_per_session_max);
         has_snapshot = has_snapshot || each.opened.snapshot;
         if (auto const missed = each.missed()) append_gap(gaps, each.name(), *missed);
     }
@@ -266,9 +267,10 @@ session_channels& stream_session<Format>::channels() {
 template <stream_format Format>
 void stream_session<Format>::report_match(pattern_match const& match) {
     if (match.added != nullptr || end_ != session_end::none) return;
-    endpoint_.errors().count(error::too_many_channels);
-    if constexpr (requires { format_.append_error(out_.lane(), error::none); })
-        format_.append_error(out_.lane(), error::too_many_channels);
+    auto const why = too_many_channels(endpoint_.options().channels_per_session_max);
+    endpoint_.errors().count(why.what);
+    if constexpr (requires { format_.append_error(out_.lane(), why.what, why.detail); })
+        format_.append_error(out_.lane(), why.what, why.detail);
     cursors_.make_ready();
 }
 

@@ -211,7 +211,10 @@ inline void websocket_session::subscribe_to_pattern(pattern_request const& wante
 inline void websocket_session::report_match(pattern_match const& match) {
     if (!link_.is_open()) return;
     cursors_.make_ready();
-    if (match.is_beyond_limit()) return reply_error(error::too_many_channels, {}, {});
+    if (match.is_beyond_limit()) {
+        auto const why = too_many_channels(link_.endpoint().options().channels_per_session_max);
+        return reply_error(why.what, why.detail, {});
+    }
     if (match.added != nullptr) {
         std::string json;
         append_subscribed(json, match.name(), {}, match.added->reached(), match.opened.is_recovered,
