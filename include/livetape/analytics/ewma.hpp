@@ -5,7 +5,6 @@
 #include <livetape/analytics/event_time.hpp>
 
 #include <cmath>
-#include <cstdint>
 
 namespace livetape {
 
@@ -23,12 +22,12 @@ namespace livetape {
 ///
 /// Rounding: relative error about ε κ Σ w, ε = 2^-53, with κ as in `variance`; old errors decay
 /// too. NaN, infinities and magnitudes over 1e145 are left out. Empty: NaN. 80 bytes; mergeable.
-class ewm_variance {
+class ewm_variance : public detail::decayed_sums {
 public:
     static constexpr double magnitude_max = 1e145;
 
     /// @param time_constant  τ; half the weight lies within the last 0.69 τ. Precondition: positive
-    explicit ewm_variance(event_time time_constant) noexcept : decay_{time_constant} {}
+    explicit ewm_variance(event_time time_constant) noexcept : decayed_sums{time_constant} {}
 
     void add(event_time time, double value) noexcept {
         if (!(value >= -magnitude_max && value <= magnitude_max)) [[unlikely]] {
@@ -55,25 +54,17 @@ public:
 
     /// Precondition: the time constants are the same.
     void merge(ewm_variance const& later) noexcept {
-        LIVETAPE_ASSERT(decay_.time_constant() == later.decay_.time_constant());
-        left_out_ += later.left_out_;
-        if (!later.has_begun_) return;
-        if (!has_begun_) time_ = later.time_;
-        has_begun_ = true;
-        if (later.time_ > time_) {
-            double const factor = decay_.over(later.time_ - time_);
-            weight_ *= factor;
-            squares_ *= factor;
-            time_ = later.time_;
-        }
-        double const aging = decay_.factor(time_ - later.time_);
-        double const weight = later.weight_ * aging;
+        auto const share = meet(later);
+        weight_ *= share.own;
+        squares_ *= share.own;
+        double const weight = later.weight_ * share.other;
         // What has decayed to nothing has no share in anything.
         if (weight == 0) return;
         double const total = weight_ + weight;
         double const distance = later.mean_ - mean_;
         mean_ += distance * (weight / total);
-        squares_ += later.squares_ * aging + detail::square(distance) * weight_ * (weight / total);
+        squares_ +=
+            later.squares_ * share.other + detail::square(distance) * weight_ * (weight / total);
         weight_ = total;
     }
 
@@ -82,27 +73,21 @@ public:
     }
     [[nodiscard]] double deviation() const noexcept { return std::sqrt(value()); }
     [[nodiscard]] double mean() const noexcept { return weight_ > 0 ? mean_ : detail::undefined; }
-    [[nodiscard]] event_time time() const noexcept { return time_; }
-    [[nodiscard]] std::uint64_t left_out() const noexcept { return left_out_; }
 
 private:
-    detail::decay decay_;
-    event_time time_{0};
     double weight_ = 0;
     double mean_ = 0;
     double squares_ = 0; // Σ w_i (x_i - mean)²
-    std::uint64_t left_out_ = 0;
-    bool has_begun_ = false;
 };
 
 /// The exponentially weighted mean alone, as Σ w_i x_i over Σ w_i: without a division per value,
 /// and with an error of ε Σ w of the largest value. Else as `ewm_variance`. 72 bytes; mergeable.
-class ewma {
+class ewma : public detail::decayed_sums {
 public:
     static constexpr double magnitude_max = 1e145;
 
     /// @param time_constant  τ. Precondition: positive
-    explicit ewma(event_time time_constant) noexcept : decay_{time_constant} {}
+    explicit ewma(event_time time_constant) noexcept : decayed_sums{time_constant} {}
 
     void add(event_time time, double value) noexcept {
         if (!(value >= -magnitude_max && value <= magnitude_max)) [[unlikely]] {
@@ -127,35 +112,18 @@ public:
 
     /// Precondition: the time constants are the same.
     void merge(ewma const& later) noexcept {
-        LIVETAPE_ASSERT(decay_.time_constant() == later.decay_.time_constant());
-        left_out_ += later.left_out_;
-        if (!later.has_begun_) return;
-        if (!has_begun_) time_ = later.time_;
-        has_begun_ = true;
-        if (later.time_ > time_) {
-            double const factor = decay_.over(later.time_ - time_);
-            weight_ *= factor;
-            sum_ *= factor;
-            time_ = later.time_;
-        }
-        double const aging = decay_.factor(time_ - later.time_);
-        weight_ += aging * later.weight_;
-        sum_ += aging * later.sum_;
+        auto const share = meet(later);
+        weight_ = weight_ * share.own + later.weight_ * share.other;
+        sum_ = sum_ * share.own + later.sum_ * share.other;
     }
 
     [[nodiscard]] double value() const noexcept {
         return weight_ > 0 ? sum_ / weight_ : detail::undefined;
     }
-    [[nodiscard]] event_time time() const noexcept { return time_; }
-    [[nodiscard]] std::uint64_t left_out() const noexcept { return left_out_; }
 
 private:
-    detail::decay decay_;
-    event_time time_{0};
     double weight_ = 0;
     double sum_ = 0;
-    std::uint64_t left_out_ = 0;
-    bool has_begun_ = false;
 };
 
 /// How often something happens, per second, exponentially weighted: events, or what each adds.
@@ -166,10 +134,10 @@ private:
 /// watched, so that the start is not biased towards zero. The same weights as in `ewma`; same
 /// source. Events may come in any order. Relative error about ε Σ w. Amounts that are not finite
 /// are left out. NaN before the first event and at its very time. 72 bytes; mergeable.
-class ewma_rate {
+class ewma_rate : public detail::decayed_sums {
 public:
     /// @param time_constant  τ. Precondition: positive
-    explicit ewma_rate(event_time time_constant) noexcept : decay_{time_constant} {}
+    explicit ewma_rate(event_time time_constant) noexcept : decayed_sums{time_constant} {}
 
     /// One event.
     void add(event_time time) noexcept { add(time, 1); }
@@ -195,20 +163,9 @@ public:
 
     /// Precondition: the time constants are the same.
     void merge(ewma_rate const& later) noexcept {
-        LIVETAPE_ASSERT(decay_.time_constant() == later.decay_.time_constant());
-        left_out_ += later.left_out_;
-        if (!later.has_begun_) return;
-        if (!has_begun_) {
-            has_begun_ = true;
-            begin_ = later.begin_;
-            time_ = later.time_;
-        }
-        if (later.begin_ < begin_) begin_ = later.begin_;
-        if (later.time_ > time_) {
-            amount_ *= decay_.over(later.time_ - time_);
-            time_ = later.time_;
-        }
-        amount_ += later.amount_ * decay_.factor(time_ - later.time_);
+        if (later.has_begun_ && (!has_begun_ || later.begin_ < begin_)) begin_ = later.begin_;
+        auto const share = meet(later);
+        amount_ = amount_ * share.own + later.amount_ * share.other;
     }
 
     /// As of the last event.
@@ -224,16 +181,9 @@ public:
         return amount_ * decay_.factor(time - time_) / weight;
     }
 
-    [[nodiscard]] event_time time() const noexcept { return time_; }
-    [[nodiscard]] std::uint64_t left_out() const noexcept { return left_out_; }
-
 private:
-    detail::decay decay_;
     event_time begin_{0};
-    event_time time_{0};
     double amount_ = 0;
-    std::uint64_t left_out_ = 0;
-    bool has_begun_ = false;
 };
 
 } // namespace livetape
