@@ -29,6 +29,14 @@ inline constexpr auto json_escape_table = make_json_escape_table();
 
 } // namespace detail
 
+/// Whether the text stands in a JSON string as it is, without escapes. O(size).
+[[nodiscard]] constexpr bool is_plain_json(std::string_view utf8) noexcept {
+    bool is_plain = true;
+    for (char const c : utf8)
+        is_plain &= detail::json_escape_table[static_cast<unsigned char>(c)] == 0;
+    return is_plain;
+}
+
 /// Appends the text as a JSON string with its quotes (RFC 8259 §7): quotation mark, backslash and
 /// the control characters are escaped, all else is copied in runs. O(size).
 /// Precondition: `utf8` is valid UTF-8 if the result is to be.

@@ -1,4 +1,5 @@
 #include <livetape/analytics/count.hpp>
+#include <livetape/analytics/detail/same_text.hpp>
 #include <livetape/analytics/group_by.hpp>
 #include <livetape/analytics/mean.hpp>
 #include <livetape/analytics/sum.hpp>
@@ -65,6 +66,20 @@ TEST_CASE("analytics/sip_hash: gives the value of the paper, appendix A") {
     for (char c = 0; c < 15; ++c) text.push_back(c);
     CHECK(detail::sip_hash<2, 4>(text, 0x0706050403020100u, 0x0f0e0d0c0b0a0908u) ==
           0xa129ca6149be45e5u);
+}
+
+TEST_CASE("analytics/same_text: sees every byte that differs, at every length") {
+    for (std::size_t size = 0; size <= 40; ++size) {
+        CAPTURE(size);
+        std::string const text(size, 'a');
+        CHECK(detail::same_text(text, std::string(size, 'a')));
+        CHECK_FALSE(detail::same_text(text, text + 'a'));
+        for (std::size_t i = 0; i < size; ++i) {
+            auto other = text;
+            other[i] = 'b';
+            CHECK_FALSE(detail::same_text(text, other));
+        }
+    }
 }
 
 TEST_CASE("analytics/group_by: holds, orders and evicts as a plain bounded map does") {

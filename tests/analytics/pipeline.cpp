@@ -51,6 +51,13 @@ struct trade {
     [[nodiscard]] std::string_view name() const { return symbol; }
 };
 
+/// Says what it was given, a digit for each.
+struct four_digits {
+    static double add(double a, double b, double c, double d) {
+        return a + 10 * b + 100 * c + 1000 * d;
+    }
+};
+
 template <class Value>
 std::string text_of(Value const& value) {
     std::string text;
@@ -381,6 +388,33 @@ TEST_CASE("analytics/pipeline: bad input is counted and reported with an example
     // The evicted key's open window came out before it was forgotten.
     CHECK(lines_of(*hub.find("means")).front() ==
           R"(A: {"key":"A","begin":5000,"end":6000,"value":1})");
+}
+
+TEST_CASE("analytics/pipeline: of fields with one name the first counts, whoever asks for it") {
+    still_hub hub;
+    auto& ticks = hub.open("ticks");
+    std::vector<std::string> seen;
+    // Names of all lengths that are compared in different ways, and one that two ask for.
+    auto run = from(ticks)
+                   .json()
+                   .number("p")
+                   .number("price of the last trade")
+                   .number("p")
+                   .number("lastpric")
+                   .key("price of the last trade")
+                   .detect(four_digits{})
+                   .to([&](std::string_view key, auto const& result) {
+                       seen.push_back(std::string{key} + ':' + text_of(result.said));
+                   })
+                   .report(hub.open("problems"));
+    ticks.publish(R"({"q":9,"lastprice":9,"lastpric":4,"p":1,"price of the last trade":2,)"
+                  R"("p":8,"lastpric":8,"price of the last trade":8,"price of the last tradE":9})");
+    ticks.publish(R"({"price of the last trade":2,"Lastpric":4,"lastpriC":4,"p":1})");
+    CHECK(run.run() == 2);
+    CHECK(seen == std::vector<std::string>{"2:4121"});
+    CHECK(run.problems().count(problem::missing_field) == 1);
+    CHECK(lines_of(*hub.find("problems")).front().find(R"("field":"lastpric")") !=
+          std::string::npos);
 }
 
 TEST_CASE("analytics/pipeline: what left the log before it was read is counted") {

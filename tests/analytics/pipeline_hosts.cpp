@@ -435,6 +435,30 @@ TEST_CASE("analytics/json_object: members in order, escaped, and null for what J
     CHECK(longest.size() == std::string{R"({"x":-.})"}.size() + 309 + 20);
 }
 
+TEST_CASE("analytics/json_object: is the same whatever is long and whatever is short in it") {
+    // Around the sizes at which pieces are gathered, escaped or not, and lists between them.
+    std::string expected = "{";
+    json_object object;
+    for (std::size_t size = 0; size < 200; ++size) {
+        auto const name = std::string(size % 40, 'n') + std::to_string(size);
+        auto const text = std::string(size, 't');
+        bool const is_escaped = size % 7 == 3;
+        if (size > 0) expected += ',';
+        expected += '"' + name + "\":\"" + text + (is_escaped ? "\\n\"" : "\"");
+        object.text(name, is_escaped ? text + "\n" : text);
+        if (size % 5 == 0) {
+            object.number("d", 0.5).value("v", std::vector<double>{1, 2}).time("t", 1ms);
+            object.boolean("b", true).value("x", 1.25);
+            expected += R"(,"d":0.5,"v":[1,2],"t":1,"b":true,"x":1.25)";
+        }
+        REQUIRE(object.copy() == expected + '}');
+    }
+    auto const copied = object;
+    CHECK(object.finish() == expected + '}');
+    CHECK(object.clear().finish() == "{}");
+    CHECK(copied.copy() == expected + '}');
+}
+
 TEST_CASE("analytics/value_text: numbers are read back exactly, in the fewest digits") {
     auto const text_of = [](double value) {
         std::string text;

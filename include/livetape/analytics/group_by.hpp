@@ -1,5 +1,6 @@
 #pragma once
 
+#include <livetape/analytics/detail/same_text.hpp>
 #include <livetape/analytics/detail/sip_hash.hpp>
 #include <livetape/config.hpp>
 
@@ -25,6 +26,12 @@ struct group_options {
     /// cannot choose such that collide. It does not change what comes out.
     std::uint64_t seed = 0;
 };
+
+/// The hash by which a `group_by` with these options finds the key. O(bytes).
+[[nodiscard]] inline std::uint64_t group_hash(std::string_view key,
+                                              group_options const& options) noexcept {
+    return detail::sip_hash(key.substr(0, options.key_bytes_max), options.seed, ~options.seed);
+}
 
 /// One operator per key: `group_by<tumbling_window<mean>> loads{tumbling_window<mean>{1s}}`.
 ///
@@ -54,8 +61,14 @@ public:
     /// The same; if a key must go for it, `on_evicted(key, operator)` is called before it does.
     template <std::invocable<std::string_view, Operator&> Function>
     Operator& at(std::string_view key, Function on_evicted) {
+        return at(key, hash_of(key), on_evicted);
+    }
+
+    /// The same where several groupings have these options, so that each key is hashed once.
+    /// @param hash  `hash_of(key)`, or what `group_hash` says with the same options
+    template <std::invocable<std::string_view, Operator&> Function>
+    Operator& at(std::string_view key, std::uint64_t hash, Function on_evicted) {
         key = key.substr(0, options_.key_bytes_max);
-        auto const hash = hash_of(key);
         auto const place = find(key, hash);
         if (slots_[place].group != none) {
             auto const index = slots_[place].group;
@@ -67,15 +80,15 @@ public:
 
     /// The operator of a key, without making or touching it; null if there is none.
     [[nodiscard]] Operator const* find(std::string_view key) const noexcept {
-        key = key.substr(0, options_.key_bytes_max);
-        auto const place = find(key, hash_of(key));
+        auto const hash = hash_of(key);
+        auto const place = find(key.substr(0, options_.key_bytes_max), hash);
         return slots_[place].group == none ? nullptr : &groups_[slots_[place].group].value;
     }
 
     /// Calls `function(key, operator)` for each key, the idlest first. It must not call `at`.
     template <std::invocable<std::string_view, Operator&> Function>
     void for_each(Function function) {
-        for (auto index = idlest_; index != none; index = groups_[index].newer)
+        for (auto index = idlest_; index != none; index = links_[index].newer)
             function(std::string_view{groups_[index].key}, groups_[index].value);
     }
 
@@ -88,10 +101,14 @@ public:
         on_evicted(std::string_view{groups_[index].key}, groups_[index].value);
         erase_slot(find(groups_[index].key, groups_[index].hash));
         unlink(index);
-        groups_[index].newer = free_;
+        links_[index].newer = free_;
         free_ = index;
         --size_;
         ++evicted_;
+    }
+
+    [[nodiscard]] std::uint64_t hash_of(std::string_view key) const noexcept {
+        return group_hash(key, options_);
     }
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -110,14 +127,15 @@ private:
     struct group {
         std::string key;
         std::uint64_t hash;
-        std::uint32_t older; // by last use
-        std::uint32_t newer; // also the next free one
         Operator value;
     };
 
-    [[nodiscard]] std::uint64_t hash_of(std::string_view key) const noexcept {
-        return detail::sip_hash(key, options_.seed, ~options_.seed);
-    }
+    // Where a group stands by last use: apart from the groups, so that those beside it stay out of
+    // the way of the cache.
+    struct neighbours {
+        std::uint32_t older;
+        std::uint32_t newer; // also the next free one
+    };
 
     /// The slot of a key, or the free one where it belongs.
     [[nodiscard]] std::size_t find(std::string_view key, std::uint64_t hash) const noexcept {
@@ -125,7 +143,9 @@ private:
         auto place = static_cast<std::size_t>(hash) & mask;
         auto const tag = static_cast<std::uint32_t>(hash >> 32);
         for (; slots_[place].group != none; place = (place + 1) & mask)
-            if (slots_[place].tag == tag && groups_[slots_[place].group].key == key) break;
+            if (slots_[place].tag == tag &&
+                detail::same_text(groups_[slots_[place].group].key, key))
+                break;
         return place;
     }
 
@@ -141,26 +161,27 @@ private:
     }
 
     void link(std::uint32_t index) noexcept {
-        groups_[index].older = newest_;
-        groups_[index].newer = none;
+        links_[index].older = newest_;
+        links_[index].newer = none;
         if (newest_ == none) idlest_ = index;
-        else groups_[newest_].newer = index;
+        else links_[newest_].newer = index;
         newest_ = index;
     }
 
     void unlink(std::uint32_t index) noexcept {
-        auto const older = groups_[index].older;
-        auto const newer = groups_[index].newer;
+        auto const older = links_[index].older;
+        auto const newer = links_[index].newer;
         if (older == none) idlest_ = newer;
-        else groups_[older].newer = newer;
+        else links_[older].newer = newer;
         if (newer == none) newest_ = older;
-        else groups_[newer].older = older;
+        else links_[newer].older = older;
     }
 
     Operator initial_;
     group_options options_;
     std::vector<slot> slots_; // a power of two, at least twice the groups
     std::vector<group> groups_;
+    std::vector<neighbours> links_; // of each group
     std::size_t size_ = 0;
     std::uint32_t idlest_ = none;
     std::uint32_t newest_ = none;
@@ -177,13 +198,14 @@ auto group_by<Operator>::make(std::string_view key, std::uint64_t hash, Function
     auto index = free_;
     if (index != none) {
         auto& reused = groups_[index];
-        free_ = reused.newer;
+        free_ = links_[index].newer;
         reused.key.assign(key);
         reused.hash = hash;
         reused.value = initial_;
     } else {
         index = static_cast<std::uint32_t>(groups_.size());
-        groups_.push_back({std::string{key}, hash, none, none, initial_});
+        groups_.push_back({std::string{key}, hash, initial_});
+        links_.push_back({none, none});
     }
     ++size_;
     slots_[find(key, hash)] = {static_cast<std::uint32_t>(hash >> 32), index};

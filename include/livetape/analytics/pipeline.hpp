@@ -3,6 +3,7 @@
 #include <livetape/analytics/detail/stages.hpp>
 #include <livetape/analytics/diagnostics.hpp>
 #include <livetape/analytics/event_time.hpp>
+#include <livetape/analytics/group_by.hpp>
 #include <livetape/channel/channel.hpp>
 
 #include <cstddef>
@@ -114,7 +115,8 @@ private:
 
     auto into_branches() {
         return [this](auto const& event) {
-            each_branch([&](auto& branch) { branch.take(event, problems_); });
+            auto const key_hash = group_hash(event.key, described_.groups);
+            each_branch([&](auto& branch) { branch.take(event, key_hash, problems_); });
         };
     }
 

@@ -81,58 +81,70 @@ void append_value(std::string& out, Number value) {
 
 namespace detail {
 
-/// Appends a member with a name that needs no escapes and has at most 16 bytes.
+inline constexpr std::size_t member_bytes_max = 20 + number_bytes_max;
+
+/// Writes `,"name":number`; the name needs no escapes and has at most 16 bytes.
 template <class Number>
-void append_member(std::string& out, std::string_view name, Number number) {
-    std::array<char, 20 + number_bytes_max> text;
-    auto* to = text.data();
-    if (out.back() != '{') *to++ = ',';
+char* write_member(char* to, std::string_view name, Number number) noexcept {
+    *to++ = ',';
     *to++ = '"';
     to = std::copy_n(name.data(), name.size(), to);
     *to++ = '"';
     *to++ = ':';
-    out.append(text.data(), write_number(to, number));
+    return write_number(to, number);
 }
 
-inline void append_prices(std::string& out, ohlc_bar const& bar) {
-    append_member(out, "open", bar.open);
-    append_member(out, "high", bar.high);
-    append_member(out, "low", bar.low);
-    append_member(out, "close", bar.close);
-    append_member(out, "count", bar.count);
+/// Writes such members into an array, because many small pieces cost more than one large one, and
+/// appends them as an object.
+template <std::size_t Members>
+class members_text {
+public:
+    template <class Number>
+    members_text& member(std::string_view name, Number number) noexcept {
+        end_ = write_member(end_, name, number);
+        return *this;
+    }
+
+    void append_to(std::string& out) noexcept {
+        text_[0] = '{';
+        *end_++ = '}';
+        out.append(text_.data(), end_);
+    }
+
+private:
+    std::array<char, Members * member_bytes_max + 1> text_; // the first comma gives way to a brace
+    char* end_ = text_.data();
+};
+
+template <std::size_t Members>
+void write_prices(members_text<Members>& to, ohlc_bar const& bar) noexcept {
+    to.member("open", bar.open).member("high", bar.high).member("low", bar.low);
+    to.member("close", bar.close).member("count", bar.count);
 }
 
 } // namespace detail
 
 inline void append_value(std::string& out, ohlc_bar const& bar) {
-    out += '{';
-    detail::append_prices(out, bar);
-    out += '}';
+    detail::members_text<5> text;
+    detail::write_prices(text, bar);
+    text.append_to(out);
 }
 
 inline void append_value(std::string& out, ohlcv_bar const& bar) {
-    out += '{';
-    detail::append_prices(out, bar);
-    detail::append_member(out, "volume", bar.volume);
-    detail::append_member(out, "vwap", bar.vwap);
-    out += '}';
+    detail::members_text<7> text;
+    detail::write_prices(text, bar);
+    text.member("volume", bar.volume).member("vwap", bar.vwap).append_to(out);
 }
 
 inline void append_value(std::string& out, fitted_line const& line) {
-    out += '{';
-    detail::append_member(out, "slope", line.slope);
-    detail::append_member(out, "intercept", line.intercept);
-    out += '}';
+    detail::members_text<2> text;
+    text.member("slope", line.slope).member("intercept", line.intercept).append_to(out);
 }
 
 inline void append_value(std::string& out, quantile_summary const& of) {
-    out += '{';
-    detail::append_member(out, "min", of.min);
-    detail::append_member(out, "median", of.median);
-    detail::append_member(out, "p90", of.p90);
-    detail::append_member(out, "p99", of.p99);
-    detail::append_member(out, "max", of.max);
-    out += '}';
+    detail::members_text<5> text;
+    text.member("min", of.min).member("median", of.median).member("p90", of.p90);
+    text.member("p99", of.p99).member("max", of.max).append_to(out);
 }
 
 /// Counts of a histogram, and any other list of numbers.
@@ -159,22 +171,31 @@ void append_value(std::string& out, std::tuple<Values...> const& values) {
     out += ']';
 }
 
+namespace detail {
+
+inline constexpr std::size_t time_bytes_max = 24;
+
+inline char* write_time(char* to, event_time time) noexcept {
+    auto const nanoseconds = time.count();
+    auto const magnitude = nanoseconds < 0 ? 0 - static_cast<std::uint64_t>(nanoseconds)
+                                           : static_cast<std::uint64_t>(nanoseconds);
+    if (nanoseconds < 0) *to++ = '-';
+    to = std::to_chars(to, to + 14, magnitude / 1'000'000).ptr;
+    auto fraction = magnitude % 1'000'000;
+    if (fraction == 0) return to;
+    *to = '.';
+    for (int i = 6; i > 0; --i, fraction /= 10) to[i] = static_cast<char>('0' + fraction % 10);
+    for (to += 6; *to == '0';) --to;
+    return to + 1;
+}
+
+} // namespace detail
+
 /// Appends a time in milliseconds since its epoch, as browsers count, with a fraction if it has
 /// one.
 inline void append_time(std::string& out, event_time time) {
-    auto nanoseconds = time.count();
-    if (nanoseconds < 0) out += '-';
-    auto const magnitude = nanoseconds < 0 ? 0 - static_cast<std::uint64_t>(nanoseconds)
-                                           : static_cast<std::uint64_t>(nanoseconds);
-    append_number(out, magnitude / 1'000'000);
-    auto fraction = magnitude % 1'000'000;
-    if (fraction == 0) return;
-    std::array<char, 7> digits{'.'};
-    for (std::size_t i = 6; i > 0; --i, fraction /= 10)
-        digits[i] = static_cast<char>('0' + fraction % 10);
-    auto size = digits.size();
-    while (digits[size - 1] == '0') --size;
-    out.append(digits.data(), size);
+    std::array<char, detail::time_bytes_max> text;
+    out.append(text.data(), detail::write_time(text.data(), time));
 }
 
 } // namespace livetape

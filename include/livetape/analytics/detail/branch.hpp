@@ -42,10 +42,11 @@ public:
         : view_{std::move(view)}, spec_{spec}, groups_{group{std::move(window)}, options},
           output_{std::move(output)}, when_{when} {}
 
+    /// @param key_hash  `group_hash` of the event's key
     template <std::size_t Numbers>
-    void take(record<Numbers> const& event, diagnostics& problems) {
+    void take(record<Numbers> const& event, std::uint64_t key_hash, diagnostics& problems) {
         if constexpr (closes<Window>) sweep(event.time, problems);
-        view_.pass(event, problems, [&](auto const& seen) { add(seen, problems); });
+        view_.pass(event, problems, [&](auto const& seen) { add(seen, key_hash, problems); });
     }
 
     /// Closes the windows that are over when an event of that time comes.
@@ -73,9 +74,10 @@ private:
     };
 
     template <std::size_t Numbers>
-    void add(record<Numbers> const& event, diagnostics& problems) {
+    void add(record<Numbers> const& event, std::uint64_t key_hash, diagnostics& problems) {
         std::string_view const name = View::is_whole ? std::string_view{} : event.key;
-        auto& own = groups_.at(name, [&](std::string_view key, group& evicted) {
+        if constexpr (!View::keeps_keys) key_hash = groups_.hash_of(name);
+        auto& own = groups_.at(name, key_hash, [&](std::string_view key, group& evicted) {
             problems.note(problem::key_evicted, key, event.time);
             finish(key, evicted, problems);
         });

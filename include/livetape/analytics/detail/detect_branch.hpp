@@ -32,9 +32,10 @@ public:
         : view_{std::move(view)}, groups_{group{std::move(detector), {}, std::nullopt}, options},
           alerts_{std::move(alerts)}, output_{std::move(output)}, when_{when} {}
 
+    /// @param key_hash  `group_hash` of the event's key
     template <class Record>
-    void take(Record const& event, diagnostics& problems) {
-        view_.pass(event, problems, [&](auto const& seen) { add(seen, problems); });
+    void take(Record const& event, std::uint64_t key_hash, diagnostics& problems) {
+        view_.pass(event, problems, [&](auto const& seen) { add(seen, key_hash, problems); });
     }
 
     /// Detectors know no time but that of events.
@@ -56,10 +57,11 @@ private:
         std::optional<result_type> held; // for the next tick
     };
 
-    void add(record<Numbers> const& event, diagnostics& problems) {
+    void add(record<Numbers> const& event, std::uint64_t key_hash, diagnostics& problems) {
         std::string_view const name = View::is_whole ? std::string_view{} : event.key;
+        if constexpr (!View::keeps_keys) key_hash = groups_.hash_of(name);
         latest_ = std::max(latest_, event.time);
-        auto& own = groups_.at(name, [&](std::string_view key, group& evicted) {
+        auto& own = groups_.at(name, key_hash, [&](std::string_view key, group& evicted) {
             problems.note(problem::key_evicted, key, event.time);
             send_held(key, evicted, problems);
             alerts_.resolve(evicted.alert, key, latest_);

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <livetape/analytics/detail/record.hpp>
+#include <livetape/analytics/detail/same_text.hpp>
 #include <livetape/analytics/event_time.hpp>
 
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -42,28 +44,26 @@ public:
         if (payload.empty() ||
             parser_.parse(payload.data(), payload.size()).get(object) != simdjson::SUCCESS)
             return read_failure{problem::unparsable, {}};
+        find(object);
         into.time = published;
-        simdjson::dom::element field;
         if (!time.empty()) {
             double value = 0;
-            if (object[time].get(field) != simdjson::SUCCESS)
-                return read_failure{problem::missing_field, time};
-            if (!read_number(field, value)) return read_failure{problem::wrong_type, time};
+            if (!is_found(Numbers)) return read_failure{problem::missing_field, time};
+            if (!read_number(found_[Numbers], value))
+                return read_failure{problem::wrong_type, time};
             auto const converted = seconds_to_event_time(value * seconds_per_unit);
             if (!converted) return read_failure{problem::bad_time, time};
             into.time = *converted;
         }
         for (std::size_t i = 0; i < Numbers; ++i) {
-            if (object[numbers[i]].get(field) != simdjson::SUCCESS)
-                return read_failure{problem::missing_field, numbers[i]};
-            if (!read_number(field, into.numbers[i]))
+            if (!is_found(i)) return read_failure{problem::missing_field, numbers[i]};
+            if (!read_number(found_[i], into.numbers[i]))
                 return read_failure{problem::wrong_type, numbers[i]};
         }
         into.key = {};
         if (key.empty()) return std::nullopt;
-        if (object[key].get(field) != simdjson::SUCCESS)
-            return read_failure{problem::missing_field, key};
-        if (!read_key(field, into.key)) return read_failure{problem::wrong_type, key};
+        if (!is_found(Numbers + 1)) return read_failure{problem::missing_field, key};
+        if (!read_key(found_[Numbers + 1], into.key)) return read_failure{problem::wrong_type, key};
         return std::nullopt;
     }
 
@@ -78,6 +78,31 @@ public:
     }
 
 private:
+    /// Finds what is wanted in one pass over the object, the first field of each name.
+    void find(simdjson::dom::object object) noexcept {
+        missing_ = time.empty() ? 0 : 1u << Numbers;
+        if (!key.empty()) missing_ |= 1u << (Numbers + 1);
+        missing_ |= (1u << Numbers) - 1;
+        for (auto field = object.begin(); missing_ != 0 && field != object.end(); ++field) {
+            auto const name = field.key();
+            for (auto left = missing_; left != 0; left &= left - 1) {
+                auto const which = static_cast<std::size_t>(std::countr_zero(left));
+                if (!same_text(name, name_of(which))) continue;
+                found_[which] = field.value();
+                missing_ &= ~(1u << which);
+            }
+        }
+    }
+
+    /// What is wanted is numbered: the numbers, then the time, then the key.
+    [[nodiscard]] std::string const& name_of(std::size_t which) const noexcept {
+        if (which < Numbers) return numbers[which];
+        return which == Numbers ? time : key;
+    }
+    [[nodiscard]] bool is_found(std::size_t which) const noexcept {
+        return (missing_ >> which & 1u) == 0;
+    }
+
     static bool read_number(simdjson::dom::element from, double& into) noexcept {
         if (from.get_double().get(into) == simdjson::SUCCESS) return true;
         std::string_view text;
@@ -96,6 +121,8 @@ private:
     }
 
     simdjson::dom::parser parser_;
+    std::array<simdjson::dom::element, Numbers + 2> found_; // in the object read last
+    std::uint32_t missing_ = 0;                             // of it, a bit each
     std::array<char, 24> digits_{};
 };
 

@@ -110,10 +110,11 @@ public:
     /// The next window that is closed or corrected and was not returned yet; corrections first,
     /// then by time.
     std::optional<result> next() {
+        auto const due = due_end();
         auto found = next_correction();
-        if (!found) found = next_due();
-        retire();
-        set_fast_path();
+        if (!found) found = next_due(due);
+        retire(due);
+        set_fast_path(due);
         return found;
     }
 
@@ -178,10 +179,10 @@ private:
     pane* pane_of(std::int64_t index);
     void grow();
     std::optional<result> next_correction();
-    std::optional<result> next_due();
+    std::optional<result> next_due(std::int64_t end);
     [[nodiscard]] result total_of(std::int64_t window) const;
-    void retire();
-    void set_fast_path() noexcept;
+    void retire(std::int64_t due);
+    void set_fast_path(std::int64_t due) noexcept;
 
     window_options options_;
     std::int64_t hop_;
@@ -290,9 +291,8 @@ auto paned_window<Accumulator>::next_correction() -> std::optional<result> {
 }
 
 template <accumulator Accumulator>
-auto paned_window<Accumulator>::next_due() -> std::optional<result> {
+auto paned_window<Accumulator>::next_due(std::int64_t end) -> std::optional<result> {
     if (!has_begun_) return std::nullopt;
-    auto const end = due_end();
     if (next_window_ >= end) return std::nullopt;
     auto const place = place_of(next_window_ - panes_per_window_ + 1);
     // The first window with events from here on.
@@ -326,9 +326,12 @@ auto paned_window<Accumulator>::total_of(std::int64_t window) const -> result {
 
 /// Forgets panes of which all windows are closed for good.
 template <accumulator Accumulator>
-void paned_window<Accumulator>::retire() {
+void paned_window<Accumulator>::retire(std::int64_t due) {
     if (size_ == 0 || correction_begin_ != correction_end_) return;
-    auto const kept = std::min(next_window_, index_of(watermark() - options_.allowed_lateness));
+    auto const corrected = options_.allowed_lateness.count() == 0
+                               ? due
+                               : index_of(watermark() - options_.allowed_lateness);
+    auto const kept = std::min(next_window_, corrected);
     while (size_ > 0 && at(0).index + panes_per_window_ <= kept) {
         head_ = (head_ + 1) & (ring_.size() - 1);
         --size_;
@@ -336,12 +339,11 @@ void paned_window<Accumulator>::retire() {
 }
 
 template <accumulator Accumulator>
-void paned_window<Accumulator>::set_fast_path() noexcept {
+void paned_window<Accumulator>::set_fast_path(std::int64_t due) noexcept {
     fast_begin_ = event_time::max();
     fast_end_ = event_time::min();
     if (size_ == 0 || correction_begin_ != correction_end_) return;
     newest_ = (head_ + size_ - 1) & (ring_.size() - 1);
-    auto const due = due_end();
     // Nothing may be due now, and nothing may become due by an event in the range.
     if (next_window_ < due || newest().index < due) return;
     fast_begin_ = begin_of(newest().index);

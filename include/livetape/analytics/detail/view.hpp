@@ -13,6 +13,7 @@
 // How a branch of a pipeline looks at the stream. Each view has
 //
 //   is_whole                          whether one operator serves all keys, and gets them to see
+//   keeps_keys                        whether what it gives has the key of the event
 //   number_count<N>                   how many numbers it gives if events have N
 //   pass(event, problems, consume)    calls `consume` with what it makes of an event, or not
 namespace livetape::detail {
@@ -20,6 +21,7 @@ namespace livetape::detail {
 /// Each event under its key.
 struct per_key {
     static constexpr bool is_whole = false;
+    static constexpr bool keeps_keys = true;
     template <std::size_t Numbers>
     static constexpr std::size_t number_count = Numbers;
 
@@ -32,6 +34,7 @@ struct per_key {
 /// All events together.
 struct whole_stream : per_key {
     static constexpr bool is_whole = true;
+    static constexpr bool keeps_keys = false;
 };
 
 /// Two keys of the stream, joined, under a name of their own; the others are not seen.
@@ -39,6 +42,7 @@ template <class Operation>
 class key_pair {
 public:
     static constexpr bool is_whole = false;
+    static constexpr bool keeps_keys = false;
     template <std::size_t>
     static constexpr std::size_t number_count = joined_count<Operation>;
 
