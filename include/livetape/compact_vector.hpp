@@ -17,8 +17,16 @@ template <class T>
 class compact_vector {
 public:
     compact_vector() noexcept {}
-    compact_vector(compact_vector const&) = delete;
-    compact_vector& operator=(compact_vector const&) = delete;
+    compact_vector(compact_vector const& other) {
+        reserve(other.size());
+        for (auto const& each : other) push_back(each);
+    }
+    compact_vector(compact_vector&& other) noexcept { take(other); }
+    compact_vector& operator=(compact_vector other) noexcept {
+        clear();
+        take(other);
+        return *this;
+    }
     ~compact_vector() { clear(); }
 
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
@@ -40,8 +48,22 @@ public:
 
     /// O(1) amortised.
     T& push_back(T element) {
-        if (size_ == capacity_) grow();
+        if (size_ == capacity_) grow(capacity_ == 1 ? 4 : capacity_ * 2);
         return *new (end_of(size_++)) T{std::move(element)};
+    }
+
+    /// Makes room for `count` elements in all, and for no more if it had none.
+    void reserve(std::size_t count) {
+        if (count > capacity_) grow(static_cast<std::uint32_t>(count));
+    }
+
+    /// Puts an element before the one at `index`, or at the end. O(size).
+    void insert(std::size_t index, T element) {
+        push_back(std::move(element));
+        auto* const all = begin();
+        T last = std::move(back());
+        for (auto i = size() - 1; i > index; --i) all[i] = std::move(all[i - 1]);
+        all[index] = std::move(last);
     }
 
     void pop_back() noexcept {
@@ -56,6 +78,13 @@ public:
         auto* const all = begin();
         for (std::size_t i = count; i < size_; ++i) all[i - count] = std::move(all[i]);
         while (count-- > 0) pop_back();
+    }
+
+    /// Takes out the element at `index`; those behind it keep their order. O(size).
+    void erase(std::size_t index) noexcept {
+        auto* const all = begin();
+        for (auto i = index + 1; i < size_; ++i) all[i - 1] = std::move(all[i]);
+        pop_back();
     }
 
     /// Takes out the first element that equals `value`, if there is one; the last one takes its
@@ -95,8 +124,19 @@ private:
         return capacity_ == 1 ? static_cast<void*>(&one_) : many_ + size;
     }
 
-    void grow() {
-        auto const wider = capacity_ == 1 ? 4 : capacity_ * 2;
+    /// Takes what another one has. Precondition: this one is empty, and has no memory.
+    void take(compact_vector& other) noexcept {
+        if (other.capacity_ == 1) {
+            if (other.empty()) return;
+            push_back(std::move(other.front()));
+            return other.clear();
+        }
+        many_ = other.many_;
+        size_ = std::exchange(other.size_, 0);
+        capacity_ = std::exchange(other.capacity_, 1);
+    }
+
+    void grow(std::uint32_t wider) {
         auto* const moved = static_cast<T*>(::operator new(wider * sizeof(T)));
         auto* const all = begin();
         for (std::uint32_t i = 0; i < size_; ++i) {

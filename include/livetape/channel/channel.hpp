@@ -25,7 +25,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace livetape {
 
@@ -101,7 +100,8 @@ public:
     };
 
     event_range() = default;
-    event_range(std::vector<segment_ref> segments, std::uint64_t first, std::uint64_t end) noexcept
+    event_range(compact_vector<segment_ref> segments, std::uint64_t first,
+                std::uint64_t end) noexcept
         : segments_{std::move(segments)}, first_{first}, end_{end} {}
 
     [[nodiscard]] iterator begin() const noexcept { return {*this, first_}; }
@@ -121,7 +121,7 @@ public:
     }
 
 private:
-    std::vector<segment_ref> segments_;
+    compact_vector<segment_ref> segments_;
     std::uint64_t first_ = 1;
     std::uint64_t end_ = 1;
 };
@@ -201,7 +201,7 @@ public:
         auto const first = std::max(offset + 1, log_.first_offset());
         auto const end =
             first + std::min<std::uint64_t>(log_.next_offset() - first, options.events_max);
-        std::vector<segment_ref> segments;
+        compact_vector<segment_ref> segments;
         for (auto next = first; next < end; next = segments.back()->end_offset())
             segments.push_back(log_.find(next));
         return {std::move(segments), first, end};
@@ -242,10 +242,11 @@ public:
     /// Precondition: `after <= upto <= last_offset()`.
     [[nodiscard]] conflated_events conflate(std::uint64_t after, std::uint64_t upto) const;
 
-    /// Copies wanted events in their order, at most so many and so many bytes, but at least one,
-    /// and none after one that is lost; null if there is none. O(events wanted).
-    [[nodiscard]] segment_ref copy(std::span<wanted_event> wanted, std::size_t events_max,
-                                   std::size_t bytes_max) const;
+    /// Copies wanted events from the one at `begin` on in their order, at most so many and so many
+    /// bytes, but at least one, and none after one that is lost; null if there is none. O(events
+    /// wanted).
+    [[nodiscard]] segment_ref copy(compact_vector<wanted_event>& wanted, std::size_t begin,
+                                   std::size_t events_max, std::size_t bytes_max) const;
 
     /// What a look at a key set found.
     struct watched_events {
@@ -388,11 +389,11 @@ private:
     [[nodiscard]] segment_ref snapshot();
     [[nodiscard]] event_view find_event(std::string_view key, std::uint64_t offset) const noexcept;
     watched_events examine(key_set& watched) const noexcept;
-    [[nodiscard]] std::vector<changed_key> changed_after(std::uint64_t after) const;
+    [[nodiscard]] compact_vector<changed_key> changed_after(std::uint64_t after) const;
     /// What a conflating reader needs from under the lock.
     struct conflatable_events {
-        conflated_events result;          // without events and counts
-        std::vector<changed_key> changed; // if the log has let go of a part
+        conflated_events result;             // without events and counts
+        compact_vector<changed_key> changed; // if the log has let go of a part
         held_events held;
     };
 
@@ -472,8 +473,8 @@ inline segment_ref channel::snapshot() {
     auto const last = log_.next_offset() - 1;
     if (snapshot_cache_) return snapshot_cache_;
 
-    std::vector<event_view> events;
-    std::vector<segment_ref> sources;
+    compact_vector<event_view> events;
+    compact_vector<segment_ref> sources;
     auto const add_from_log = [&](std::uint64_t offset) {
         sources.push_back(log_.find(offset));
         auto const& holder = *sources.back();

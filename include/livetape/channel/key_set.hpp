@@ -2,11 +2,11 @@
 
 #include <livetape/algorithm.hpp>
 #include <livetape/channel/key_index.hpp>
+#include <livetape/compact_vector.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-#include <vector>
 
 namespace livetape {
 
@@ -29,7 +29,7 @@ static_assert(sizeof(void*) != 8 || sizeof(watched_key) == 16);
 /// but the keys themselves.
 class key_set {
 public:
-    std::vector<watched_key> keys;
+    compact_vector<watched_key> keys;
 
     /// Events of the subscription's range that wait, and what else is to be shown.
     std::uint64_t pending = 0;
@@ -43,16 +43,17 @@ public:
     /// The place of a key in the set; null if it is not in it. O(log keys).
     [[nodiscard]] watched_key* find(std::string_view key) noexcept {
         auto const at = lower_bound(key);
-        return at == keys.end() || at->place->key() != key ? nullptr : &*at;
+        return at == keys.size() || keys[at].place->key() != key ? nullptr : &keys[at];
     }
 
     [[nodiscard]] bool has(std::string_view key) noexcept { return find(key) != nullptr; }
 
-    /// Where a key stands or would stand.
-    [[nodiscard]] std::vector<watched_key>::iterator lower_bound(std::string_view key) noexcept {
-        return std::lower_bound(
+    /// The index in `keys` where a key stands or would stand.
+    [[nodiscard]] std::size_t lower_bound(std::string_view key) const noexcept {
+        auto const* const at = std::lower_bound(
             keys.begin(), keys.end(), key,
             [](watched_key const& each, std::string_view k) { return each.place->key() < k; });
+        return static_cast<std::size_t>(at - keys.begin());
     }
 
     /// Notes that events of a key wait again which stood for `count` events of the range; none if

@@ -1,16 +1,16 @@
 #pragma once
 
 #include <livetape/algorithm.hpp>
+#include <livetape/channel/hash_index.hpp>
 #include <livetape/channel/key_index.hpp>
 #include <livetape/channel/retention.hpp>
 #include <livetape/channel/segment.hpp>
+#include <livetape/compact_vector.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace livetape {
 
@@ -18,7 +18,7 @@ namespace livetape {
 struct held_events {
     std::uint64_t first = 1; ///< the first event that is held
     std::uint64_t last = 0;  ///< the last one; smaller than `first` if none is
-    std::vector<segment_ref> segments;
+    compact_vector<segment_ref> segments;
 
     [[nodiscard]] bool empty() const noexcept { return last < first; }
     [[nodiscard]] std::uint64_t count() const noexcept { return last + 1 - first; }
@@ -71,7 +71,8 @@ struct changed_key {
     std::uint32_t events = 0; ///< events that it has had so far
 
     /// Its newest event, if it is not in the log, or what its events came to, if they merge.
-    std::optional<key_index::kept_event> kept;
+    key_index::kept_event kept;
+    bool is_kept = false; ///< whether that is there
 };
 
 /// Finds the newest event of each key among events that are given newest first, and counts how many
@@ -84,17 +85,14 @@ public:
 
     /// Takes one more event, older than those before.
     void add(event_view const& event) {
-        if (slots_.size() < found_.size() * 2 + 2) grow();
-        auto const hash = std::hash<std::string_view>{}(event.key);
-        auto& slot = slot_of(event.key, hash);
-        if (slot != 0) {
-            auto& known = found_[slot - 1];
-            known.event.count += event.count;
-            if (merge_ != nullptr) known.older.push_back(event.payload);
+        auto const hash = hash_of(event.key);
+        if (auto* const known = find(event.key, hash)) {
+            known->event.count += event.count;
+            if (merge_ != nullptr) known->older.push_back(event.payload);
             return;
         }
-        slot = static_cast<std::uint32_t>(found_.size() + 1);
-        found_.push_back({event, hash, {}});
+        index_.add(hash, static_cast<std::uint32_t>(found_.size()));
+        found_.push_back({event, {}, {}});
     }
 
     /// Lets the event of a key carry another payload; false if the key has not come.
@@ -110,7 +108,7 @@ public:
     /// they can have been: to each in proportion to the events that it has had and that are not
     /// counted. The sum is exact, and so is each count if all that the keys have ever had is to be
     /// counted. O(keys). Precondition: each key has been added, or no event is uncounted.
-    void spread(std::uint64_t uncounted, std::vector<changed_key> const& among) noexcept {
+    void spread(std::uint64_t uncounted, compact_vector<changed_key> const& among) noexcept {
         auto const uncounted_of = [this](changed_key const& each) -> std::uint64_t {
             auto const counted = find(each.key)->event.count;
             return each.events > counted ? each.events - counted : 0;
@@ -130,11 +128,11 @@ public:
     /// A segment of the events found, oldest first; null if there are none.
     [[nodiscard]] segment_ref copy(log_identity_ref const& identity) {
         if (found_.empty()) return {};
-        std::vector<std::string> merged(found_.size());
-        for (std::size_t i = 0; merge_ != nullptr && i < found_.size(); ++i)
-            fold(found_[i], merged[i]);
         std::size_t bytes = 0;
-        for (auto const& each : found_) bytes += each.event.key.size() + each.event.payload.size();
+        for (auto& each : found_) {
+            if (merge_ != nullptr) fold(each);
+            bytes += each.event.key.size() + each.event.payload.size();
+        }
         segment_ref events =
             segment::make(identity, found_.back().event.offset,
                           static_cast<std::uint32_t>(found_.size()), bytes, segment_role::newest);
@@ -145,48 +143,34 @@ public:
 private:
     struct found {
         event_view event;
-        std::size_t hash;
-        std::vector<std::string_view> older; // payloads, the newest first, if they merge
+        compact_vector<std::string_view> older; // payloads, the newest first, if they merge
+        std::string merged;                     // what the event's payload points to, then
     };
 
-    void fold(found& which, std::string& merged) const {
+    void fold(found& which) const {
         if (which.older.empty()) return;
+        auto& merged = which.merged;
         merged = which.older.back();
         for (auto i = which.older.size() - 1; i > 0; --i) merge_(merged, which.older[i - 1]);
         merge_(merged, which.event.payload);
         which.event.payload = merged;
     }
 
-    [[nodiscard]] found* find(std::string_view key) noexcept {
-        if (slots_.empty()) return nullptr;
-        auto const slot = slot_of(key, std::hash<std::string_view>{}(key));
-        return slot == 0 ? nullptr : &found_[slot - 1];
+    static std::size_t hash_of(std::string_view key) noexcept {
+        return std::hash<std::string_view>{}(key);
     }
 
-    [[nodiscard]] std::uint32_t& slot_of(std::string_view key, std::size_t hash) noexcept {
-        auto const mask = slots_.size() - 1;
-        auto at = hash & mask;
-        while (slots_[at] != 0) {
-            auto const& other = found_[slots_[at] - 1];
-            if (other.hash == hash && other.event.key == key) break;
-            at = (at + 1) & mask;
-        }
-        return slots_[at];
-    }
+    [[nodiscard]] found* find(std::string_view key) noexcept { return find(key, hash_of(key)); }
 
-    void grow() {
-        slots_.assign(slots_.empty() ? 64 : slots_.size() * 2, 0);
-        auto const mask = slots_.size() - 1;
-        for (std::size_t i = 0; i < found_.size(); ++i) {
-            auto at = found_[i].hash & mask;
-            while (slots_[at] != 0) at = (at + 1) & mask;
-            slots_[at] = static_cast<std::uint32_t>(i + 1);
-        }
+    [[nodiscard]] found* find(std::string_view key, std::size_t hash) noexcept {
+        auto const index =
+            index_.find(hash, [&](std::uint32_t each) { return found_[each].event.key == key; });
+        return index == hash_index::none ? nullptr : &found_[index];
     }
 
     merge_function merge_;
-    std::vector<std::uint32_t> slots_; // places in `found_`, from 1; 0 is free. A power of two
-    std::vector<found> found_;
+    hash_index index_; // of those in `found_`, by key
+    compact_vector<found> found_;
 };
 
 } // namespace livetape

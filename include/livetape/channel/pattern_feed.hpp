@@ -3,6 +3,7 @@
 #include <livetape/channel/channel_list.hpp>
 #include <livetape/channel/pattern_index.hpp>
 #include <livetape/channel/signal.hpp>
+#include <livetape/compact_vector.hpp>
 #include <livetape/config.hpp>
 
 #include <cstddef>
@@ -44,8 +45,8 @@ private:
     std::shared_ptr<channel_list> channels_;
     pattern_index<pattern_subscription*> index_;
     std::size_t subscription_count_ = 0;
-    std::size_t next_ = 0;                        // the first place that has not been matched
-    std::vector<pattern_subscription*> matching_; // those who are being called; null: gone
+    std::size_t next_ = 0;                           // the first place that has not been matched
+    compact_vector<pattern_subscription*> matching_; // those who are being called; null: gone
 };
 
 /// Watches the channels of a hub whose names match a pattern, those to come included. Destroying it
@@ -109,7 +110,7 @@ inline void pattern_feed::run() {
         channels_->read(next_, std::numeric_limits<std::size_t>::max(), channels_per_turn, created);
     if (created.size() == channels_per_turn) raise();
     for (auto const& [place, each] : created) {
-        matching_.clear();
+        matching_.erase_front(matching_.size());
         auto const here = place;
         index_.match(each->name(), [&](pattern_subscription* s) {
             if (s->existing_end_ <= here) matching_.push_back(s);

@@ -2,12 +2,12 @@
 
 #include <livetape/channel/keyed_list.hpp>
 #include <livetape/channel_pattern.hpp>
+#include <livetape/compact_vector.hpp>
 #include <livetape/owned_ptr.hpp>
 
 #include <cstddef>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace livetape {
 
@@ -70,8 +70,8 @@ private:
 
         keyed_list<node> by_token;
         owned_ptr<node> any;
-        std::vector<T> values; // of patterns that end here
-        std::vector<T> tails;  // of patterns that go on with `>`
+        compact_vector<T> values; // of patterns that end here
+        compact_vector<T> tails;  // of patterns that go on with `>`
     };
 
     template <class F>
@@ -87,23 +87,15 @@ private:
     }
 
     static void remove_below(node& at, std::string_view rest, T const& value) {
-        if (rest.empty()) return take_out(at.values, value);
+        if (rest.empty()) return at.values.erase_unordered(value);
         auto const token = detail::take_token(rest);
-        if (token == ">") return take_out(at.tails, value);
+        if (token == ">") return at.tails.erase_unordered(value);
         auto* const child = token == "*" ? at.any.get() : at.find(token);
         if (child == nullptr) return;
         remove_below(*child, rest, value);
         if (!child->is_bare()) return;
         if (token == "*") at.any.reset();
         else at.by_token.erase(*at.by_token.find(token));
-    }
-
-    static void take_out(std::vector<T>& from, T const& value) {
-        for (auto& each : from) {
-            if (!(each == value)) continue;
-            std::swap(each, from.back());
-            return from.pop_back();
-        }
     }
 
     node root_;

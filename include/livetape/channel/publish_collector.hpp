@@ -1,13 +1,13 @@
 #pragma once
 
 #include <livetape/channel/event.hpp>
+#include <livetape/compact_vector.hpp>
 #include <livetape/time.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace livetape {
 
@@ -38,7 +38,7 @@ public:
             append(event);
         }
         bytes_.clear();
-        records_.clear();
+        records_.erase_front(records_.size()); // keeps the memory for the next ones
     }
 
     [[nodiscard]] bool empty() const noexcept { return records_.empty(); }
@@ -58,7 +58,7 @@ private:
     };
 
     std::string bytes_; // key and payload of each event, one after the other
-    std::vector<record> records_;
+    compact_vector<record> records_;
 };
 
 } // namespace livetape

@@ -43,8 +43,8 @@ inline conflated_events channel::conflate(conflatable_events found) const {
     held.for_each_backwards([&](event_view const& event) { newest.add(event); });
     std::uint64_t counted = held.count();
     for (auto const& each : changed) {
-        if (!each.kept) continue;
-        auto const& [payload, kind, time] = *each.kept;
+        if (!each.is_kept) continue;
+        auto const& [payload, kind, time] = each.kept;
         if (newest.replace_payload(each.key, payload)) continue;
         newest.add({{}, 0, each.offset, each.key, payload, kind, time});
         ++counted;
@@ -57,22 +57,23 @@ inline conflated_events channel::conflate(conflatable_events found) const {
 
 /// The keys that have an event after `after`, the last one changed first. The lock must be held.
 /// O(keys).
-inline std::vector<changed_key> channel::changed_after(std::uint64_t after) const {
-    std::vector<changed_key> changed;
+inline compact_vector<changed_key> channel::changed_after(std::uint64_t after) const {
+    compact_vector<changed_key> changed;
     auto const held_offset = log_.held_offset();
     auto const add = [&](std::string_view key, key_index::entry const& entry) {
         if (entry.offset <= after) return;
-        auto& added = changed.emplace_back();
+        auto& added = changed.push_back({});
         added.key = key;
         added.offset = entry.offset;
         added.events = entry.sequence;
-        if (entry.kept && (entry.offset < held_offset || keys_->merges())) added.kept = *entry.kept;
+        added.is_kept = entry.kept && (entry.offset < held_offset || keys_->merges());
+        if (added.is_kept) added.kept = *entry.kept;
     };
     for (auto const* each = keys_->front(); each != nullptr; each = each->next())
         add(each->key(), each->value);
     // The events without a key are kept beside the order of keys.
     if (auto const* const unkeyed = keys_->find({})) add({}, *unkeyed);
-    std::sort(changed.data(), changed.data() + changed.size(),
+    std::sort(changed.begin(), changed.end(),
               [](changed_key const& a, changed_key const& b) { return a.offset > b.offset; });
     return changed;
 }
@@ -93,13 +94,14 @@ inline event_view channel::find_event(std::string_view key, std::uint64_t offset
     return {{}, 0, offset, key, known->kept->payload, known->kept->kind, known->kept->time};
 }
 
-inline segment_ref channel::copy(std::span<wanted_event> wanted, std::size_t events_max,
-                                 std::size_t bytes_max) const {
+inline segment_ref channel::copy(compact_vector<wanted_event>& wanted, std::size_t begin,
+                                 std::size_t events_max, std::size_t bytes_max) const {
     using state = wanted_event::state;
     short_lock_guard const lock{lock_};
-    std::vector<event_view> events;
+    compact_vector<event_view> events;
     std::size_t bytes = 0;
-    for (auto& each : wanted) {
+    for (auto i = begin; i < wanted.size(); ++i) {
+        auto& each = wanted[i];
         auto event = find_event(each.key, each.offset);
         if (event.offset == 0) {
             auto const* const known = keys_ ? keys_->find(each.key) : nullptr;

@@ -26,8 +26,8 @@ inline channel::watched_events channel::take(key_set& watched, take_options cons
         std::uint64_t offset;
         watched_key* which;
     };
-    std::vector<waiting_key> waiting;
-    std::vector<event_view> events;
+    compact_vector<waiting_key> waiting;
+    compact_vector<event_view> events;
     std::size_t bytes = 0;
     short_lock_guard const lock{lock_};
     auto result = examine(watched);
@@ -35,7 +35,7 @@ inline channel::watched_events channel::take(key_set& watched, take_options cons
     for (auto& each : watched.keys)
         if (each.place->value.sequence != each.delivered || each.shows_newest != 0)
             waiting.push_back({each.place->value.offset, &each});
-    std::sort(waiting.data(), waiting.data() + waiting.size(),
+    std::sort(waiting.begin(), waiting.end(),
               [](waiting_key const& a, waiting_key const& b) { return a.offset < b.offset; });
     for (auto const& [offset, which] : waiting) {
         watched.first_pending = offset;
@@ -92,7 +92,7 @@ channel::begin_watch(key_set& watched, std::span<std::string const> keys, bool s
     if (watched.keys.empty()) watched.keys.reserve(keys.size());
     for (auto const& key : keys) {
         auto const at = watched.lower_bound(key);
-        if (at != watched.keys.end() && at->place->key() == key) continue;
+        if (at < watched.keys.size() && watched.keys[at].place->key() == key) continue;
         auto& place = index_after(result.upto).watch(key);
         auto const& entry = place.value;
         bool const is_shown = shows_newest && entry.offset > 0;
@@ -115,7 +115,7 @@ inline channel::watched_events channel::unwatch(key_set& watched,
         watched.pending -= waiting;
         watched.shown_newest -= which->shows_newest;
         keys_->unwatch(*which->place);
-        watched.keys.erase(watched.keys.begin() + (which - watched.keys.data()));
+        watched.keys.erase(static_cast<std::size_t>(which - watched.keys.begin()));
     }
     return result;
 }

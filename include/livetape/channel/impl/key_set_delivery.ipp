@@ -122,12 +122,13 @@ inline void subscription::add_keys(std::span<std::string const> keys) {
     std::vector<std::string> added;
     for (auto const& key : keys)
         if (!watched.has(key)) added.push_back(key);
-    source().watch(watched, added, false);
+    // As const, like all others: each kind of vector that becomes a span costs a file 25 ms.
+    source().watch(watched, std::as_const(added), false);
     watched.pending = 0; // what waits is in the log
     state_->floor_offset = next_offset_;
     // Their newest events come before the log, but for those that the cursor has yet to pass.
     key_set shown;
-    source().watch(shown, added, true);
+    source().watch(shown, std::as_const(added), true);
     constexpr auto no_limit = std::numeric_limits<std::size_t>::max();
     auto const newest = source().take(shown, {no_limit, no_limit, true}).events;
     source().unwatch(shown);
@@ -151,13 +152,13 @@ inline void subscription::remove_keys(std::span<std::string const> keys) {
 }
 
 inline void subscription::change_keys(std::span<std::string const> keys) {
-    std::vector<std::string_view> wanted{keys.begin(), keys.end()};
-    std::sort(wanted.begin(), wanted.end());
+    keyed_list<char> wanted;
+    for (auto const& key : keys) wanted.find_or_add(key);
     std::vector<std::string> removed;
     for (auto const& each : state_->keys->keys)
-        if (!std::binary_search(wanted.begin(), wanted.end(), each.place->key()))
-            removed.emplace_back(each.place->key());
-    remove_keys(removed);
+        if (wanted.find(each.place->key()) == nullptr)
+            removed.push_back(std::string{each.place->key()});
+    remove_keys(std::as_const(removed));
     add_keys(keys);
 }
 

@@ -49,7 +49,7 @@ inline void subscriber::change(subscription& which, delivery_options const& deli
 inline void subscriber::add_keys(subscription& which, std::span<std::string const> keys) {
     if (!which.state_ || !which.state_->keys) return;
     which.wake();
-    std::vector<std::string_view> added;
+    compact_vector<std::string_view> added;
     for (auto const& key : keys)
         if (which.state_->is_indexed && !which.state_->keys->has(key)) added.push_back(key);
     which.add_keys(keys);
@@ -217,8 +217,8 @@ inline subscriber::step subscriber::take_filtered(subscription& from, write_batc
     auto const limit = from.limit();
     from.skip_unwanted();
     if (from.next_offset_ > limit) return step::none;
-    std::vector<event_view> events;
-    std::vector<segment_ref> holders;
+    compact_vector<event_view> events;
+    compact_vector<segment_ref> holders;
     std::size_t bytes = 0;
     bool is_full = false;
     auto const first = from.next_offset_;
@@ -342,14 +342,14 @@ inline subscriber::step subscriber::refresh(subscription& from, write_batch cons
 inline subscriber::step subscriber::take_queue(subscription& from, write_batch& batch,
                                                missed_events& missed, std::uint32_t events_max) {
     auto& queue = *from.state_->queue;
-    std::vector<wanted_event> wanted;
-    std::vector<conflating_queue::node*> nodes;
+    compact_vector<wanted_event> wanted;
+    compact_vector<conflating_queue::node*> nodes;
     for (auto* each = queue.front(); each != nullptr && wanted.size() < events_at_once;
          each = each->next()) {
         wanted.push_back({each->key(), each->value.offset, each->value.count});
         nodes.push_back(each);
     }
-    auto const events = from.source().copy(wanted, events_max, batch.bytes_left());
+    auto const events = from.source().copy(wanted, 0, events_max, batch.bytes_left());
     for (std::size_t i = 0; i < wanted.size(); ++i) {
         using state = wanted_event::state;
         if (wanted[i].is == state::copied) queue.erase(*nodes[i]);

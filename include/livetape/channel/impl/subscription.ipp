@@ -122,7 +122,7 @@ template <class Wanted>
 void subscription::join_snapshot(segment_ref const& first, std::uint32_t first_begin,
                                  std::uint32_t first_end, segment_ref const& second,
                                  std::uint32_t second_begin, Wanted&& wanted) {
-    std::vector<event_view> events;
+    compact_vector<event_view> events;
     std::size_t bytes = 0;
     std::uint64_t unwanted = 0;
     auto const add = [&](segment const& from, std::uint32_t begin, std::uint32_t end) {
@@ -210,19 +210,18 @@ inline void subscription::leave_latest() {
     state_->floor_offset = next_offset_;
     if (!state_->has_queue()) return;
     auto const queue = std::move(state_->queue);
-    std::vector<wanted_event> wanted;
+    compact_vector<wanted_event> wanted;
     for (auto const* each = queue->front(); each != nullptr; each = each->next())
         wanted.push_back({each->key(), each->value.offset, each->value.count});
     constexpr auto no_limit = std::numeric_limits<std::size_t>::max();
-    for (std::span<wanted_event> rest{wanted}; !rest.empty();) {
-        auto const copies = source().copy(rest, no_limit, no_limit);
+    for (std::size_t next = 0; next < wanted.size();) {
+        auto const copies = source().copy(wanted, next, no_limit, no_limit);
         if (copies) append_snapshot(copies);
         // A copy ends at an event that is lost.
-        while (!rest.empty() && rest.front().is != wanted_event::state::waiting) {
-            auto const& [key, offset, events, is] = rest.front();
+        for (; next < wanted.size() && wanted[next].is != wanted_event::state::waiting; ++next) {
+            auto const& [key, offset, events, is] = wanted[next];
             if (is == wanted_event::state::superseded) count({0, events, 0, 0});
             if (is == wanted_event::state::lost) lose(offset, offset, events);
-            rest = rest.subspan(1);
         }
     }
 }
