@@ -377,7 +377,7 @@ private:
         return timed_ ? timed_->publishing.get() : nullptr;
     }
 
-    std::uint64_t append(event_view event);
+    std::uint64_t append(event_view& event);
     [[nodiscard]] key_index& index_after(std::uint64_t last);
     void announce() noexcept;
     void append_collected();

@@ -45,16 +45,16 @@ public:
         return bytes;
     }
 
-    /// Appends one event and returns its offset. `dropped(segment&)` is called for each segment
-    /// that leaves the log because of it. Amortised O(bytes).
+    /// Appends one event and returns the offset that it gets. `dropped(segment&)` is called for
+    /// each segment that leaves the log because of it. Amortised O(bytes).
     template <class Dropped>
-    std::uint64_t append(event_view event, Dropped&& dropped) {
+    std::uint64_t append(event_view const& event, Dropped&& dropped) {
         auto const bytes = event.key.size() + event.payload.size();
         if (segments_.empty() || !segments_.back()->has_room(bytes)) add_segment(bytes);
-        event.offset = next_offset_++;
-        segments_.back()->append(event);
+        auto const offset = next_offset_++;
+        segments_.back()->append(event, offset);
         trim(dropped);
-        return event.offset;
+        return offset;
     }
 
     /// Drops what is older than the age limit at `now`. O(log events) when nothing is due.

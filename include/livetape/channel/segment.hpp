@@ -178,16 +178,22 @@ public:
     }
 
     /// Copies an event in and commits it. Precondition: `has_room(key.size() + payload.size())`.
-    void append(event_view const& event) noexcept {
+    void append(event_view const& event) noexcept { append(event, event.offset); }
+
+    /// The same under another offset than the event names.
+    void append(event_view const& event, std::uint64_t offset) noexcept {
         LIVETAPE_ASSERT(has_room(event.key.size() + event.payload.size()));
         auto const index = count_.load(std::memory_order_relaxed);
         char* const to = text() + used_;
         copy(to, event.key);
         copy(to + event.key.size(), event.payload);
-        records()[index] = {event.offset, event.time,
-                            used_,        static_cast<std::uint32_t>(event.payload.size()),
-                            event.count,  static_cast<std::uint16_t>(event.key.size()),
-                            event.kind};
+        // In its place: a record that is assigned is put together elsewhere, and its copy waits for
+        // what was just written there.
+        new (records() + index)
+            record{offset,      event.time,
+                   used_,       static_cast<std::uint32_t>(event.payload.size()),
+                   event.count, static_cast<std::uint16_t>(event.key.size()),
+                   event.kind};
         used_ += static_cast<std::uint32_t>(event.key.size() + event.payload.size());
         count_.store(index + 1, std::memory_order_release);
     }

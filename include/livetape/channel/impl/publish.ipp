@@ -23,7 +23,8 @@ inline publish_result channel::try_publish(std::string_view payload,
         result.offset = log_.next_offset() + timer->events.count();
         collect(payload, options, now);
     } else {
-        result.offset = append({{}, 0, 0, options.key, payload, options.kind, now});
+        event_view event{{}, 0, 0, options.key, payload, options.kind, now};
+        result.offset = append(event);
         announce();
     }
     if (!options.id.empty()) {
@@ -38,8 +39,8 @@ inline publish_result channel::try_publish(std::string_view payload,
     return result;
 }
 
-/// Puts an event into the log and the index of keys; nobody is told yet.
-inline std::uint64_t channel::append(event_view event) {
+/// Puts an event into the log and the index of keys, and says its offset; nobody is told yet.
+inline std::uint64_t channel::append(event_view& event) {
     auto const before = log_.next_offset() - 1;
     event.offset =
         log_.append(event, [&](segment const& leaving) { index_after(before).keep(leaving); });
@@ -80,7 +81,7 @@ inline void channel::append_collected() {
     if (timer == nullptr) return;
     timer->due = never;
     if (timer->events.empty()) return;
-    timer->events.drain([this](event_view const& event) { append(event); });
+    timer->events.drain([this](event_view event) { append(event); });
     announce();
 }
 
