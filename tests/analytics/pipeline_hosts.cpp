@@ -3,9 +3,11 @@
 
 #include <livetape/analytics/acknowledgements.hpp>
 #include <livetape/analytics/any_pipeline.hpp>
+#include <livetape/analytics/combine.hpp>
 #include <livetape/analytics/count.hpp>
 #include <livetape/analytics/json_object.hpp>
 #include <livetape/analytics/mean.hpp>
+#include <livetape/analytics/ohlc.hpp>
 #include <livetape/analytics/pipeline.hpp>
 #include <livetape/analytics/sum.hpp>
 
@@ -286,6 +288,45 @@ TEST_CASE("analytics/pipeline: nothing that is left out is left out in silence")
           lines{R"(not_finite: {"problem":"not_finite","count":2})",
                 R"(key_too_long: {"problem":"key_too_long","count":5})",
                 R"(crowded: {"problem":"crowded","count":6})"});
+}
+
+TEST_CASE("analytics/pipeline: finite numbers that an operator cannot take are reported too") {
+    still_hub hub;
+    auto& ticks = hub.open("ticks");
+    auto const ignore = [](auto const&) {};
+    auto run = from(ticks)
+                   .json()
+                   .time("t")
+                   .number("price")
+                   .number("volume")
+                   .window(tumbling{1s})
+                   .apply<vwap>()
+                   .to(ignore)
+                   .window(sessions{1s})
+                   .apply<combine<mean, ohlcv>>()
+                   .to(ignore)
+                   .window(sliding{1s})
+                   .apply<vwap>()
+                   .to(ignore)
+                   .window(running{})
+                   .apply<vwap>()
+                   .to(ignore)
+                   .window(tumbling{1s})
+                   .apply<mean>()
+                   .to(ignore)
+                   .report(hub.open("problems"));
+    ticks.publish(R"({"t":1,"price":10,"volume":1})");
+    ticks.publish(R"({"t":1,"price":10,"volume":-1})");
+    run.run();
+    // Once for each operator that takes volumes.
+    CHECK(run.problems().count(problem::not_finite) == 4);
+    CHECK(lines_of(*hub.find("problems")) ==
+          lines{R"(not_finite: {"problem":"not_finite","count":4,)"
+                R"("example":"{\"key\":\"\",\"time\":1000}"})"});
+    // What the stream has reported already is not reported by each of them.
+    ticks.publish(R"({"t":1,"price":10,"volume":"nan"})");
+    run.run();
+    CHECK(run.problems().count(problem::not_finite) == 5);
 }
 
 TEST_CASE("analytics/pipelines: pipelines of different types run, feed each other and stop") {

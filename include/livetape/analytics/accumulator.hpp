@@ -3,6 +3,7 @@
 #include <livetape/analytics/event_time.hpp>
 
 #include <concepts>
+#include <cstdint>
 
 namespace livetape {
 
@@ -58,15 +59,24 @@ constexpr First const& first_of(First const& first, Rest const&...) noexcept {
     return first;
 }
 
-/// Adds a sample in the best way that the accumulator has.
+/// What an operator was given and could not take, if it counts that.
+template <class Operator>
+[[nodiscard]] constexpr std::uint64_t left_out_of(Operator const& from) noexcept {
+    if constexpr (requires { from.left_out(); }) return from.left_out();
+    else return 0;
+}
+
+/// Adds a sample in the best way that the accumulator has. @return whether it has taken it
 template <class Accumulator, class... Input>
-constexpr void feed(Accumulator& into, event_time time, Input const&... input) {
+constexpr bool feed(Accumulator& into, event_time time, Input const&... input) {
     constexpr auto how = feeding_of<Accumulator, Input...>::value;
     static_assert(how != feeding::none);
+    auto const left_out = left_out_of(into);
     if constexpr (how == feeding::timed) into.add(time, input...);
     else if constexpr (how == feeding::plain) into.add(input...);
     else if constexpr (how == feeding::timed_first) into.add(time, first_of(input...));
     else into.add(first_of(input...));
+    return left_out_of(into) == left_out;
 }
 
 /// An accumulator whose value depends on the span that it stands for, such as `rate`.

@@ -3,6 +3,7 @@
 #include <livetape/analytics/accumulator.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <tuple>
 #include <utility>
 
@@ -40,6 +41,12 @@ public:
     /// The values of the parts, in their order.
     [[nodiscard]] constexpr auto value() const {
         return std::apply([](auto const&... part) { return std::tuple{part.value()...}; }, parts_);
+    }
+
+    /// What the parts have left out, each counted for itself.
+    [[nodiscard]] constexpr std::uint64_t left_out() const noexcept {
+        return std::apply([](auto const&... part) { return (detail::left_out_of(part) + ...); },
+                          parts_);
     }
 
     template <class Part>

@@ -17,7 +17,7 @@ enum class problem : std::uint8_t {
     unparsable,    ///< the payload is not JSON, or no object
     missing_field, ///< a field that the pipeline names is not there
     wrong_type,    ///< it is there and is no number, or no key
-    not_finite,    ///< a number is NaN or infinite; operators of numbers leave it out
+    not_finite,    ///< a number is NaN, infinite or none for an operator, which leaves it out
     bad_time,      ///< NaN, or beyond `event_time_limit`
     far_ahead,     ///< a time that `time_guard_options` does not believe; the event is dropped
     far_behind,    ///< so much earlier than others before it; operators decide what is too late

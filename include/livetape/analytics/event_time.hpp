@@ -17,7 +17,8 @@ namespace livetape {
 using event_time = std::chrono::nanoseconds;
 
 /// 2^61 ns, 73 years before and after the epoch. Sums of a time, a window and a lateness that each
-/// lie within it fit 64 bits. Operators with windows leave out and count what lies beyond.
+/// lie within it fit 64 bits. Pipelines and operators with windows leave out and count what lies
+/// beyond; for operators that are used alone it is a precondition.
 inline constexpr event_time event_time_limit{std::int64_t{1} << 61};
 
 [[nodiscard]] constexpr bool is_event_time(event_time time) noexcept {

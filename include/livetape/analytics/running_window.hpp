@@ -54,7 +54,7 @@ public:
             latest_ = time;
             boundary_ = boundary_after(time);
         }
-        detail::feed(total_, time, input...);
+        if (!detail::feed(total_, time, input...)) ++counters_.left_out;
         has_changed_ = true;
         return due;
     }

@@ -83,7 +83,9 @@ public:
     template <class... Input>
     requires accumulates<Accumulator, Input...> std::optional<result> add(event_time time,
                                                                           Input const&... input) {
-        if (session* const into = find_session(time)) detail::feed(into->total, time, input...);
+        if (session* const into = find_session(time);
+            into && !detail::feed(into->total, time, input...))
+            ++counters_.left_out;
         return next();
     }
 

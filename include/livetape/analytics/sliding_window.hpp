@@ -63,14 +63,14 @@ public:
         }
         if (options_.resolution.count() == 0) {
             open_ = empty_;
-            detail::feed(open_, time, input...);
+            if (!detail::feed(open_, time, input...)) ++left_out_;
             close_entry(time);
         } else {
             auto const pane = detail::floor_divide(time.count(), options_.resolution.count());
             if (has_open_ && pane != open_pane_) close_entry(latest_);
             has_open_ = true;
             open_pane_ = pane;
-            detail::feed(open_, time, input...);
+            if (!detail::feed(open_, time, input...)) ++left_out_;
         }
         slide_to(time);
     }
@@ -98,6 +98,7 @@ public:
     [[nodiscard]] event_time length() const noexcept { return length_; }
     [[nodiscard]] std::size_t entries() const noexcept { return closed_.size() + has_open_; }
     [[nodiscard]] std::uint64_t late() const noexcept { return late_; }
+    /// Events with a time or a number that the operator cannot take.
     [[nodiscard]] std::uint64_t left_out() const noexcept { return left_out_; }
     /// Entries that left before their time because of `entries_max`.
     [[nodiscard]] std::uint64_t left_early() const noexcept { return left_early_; }

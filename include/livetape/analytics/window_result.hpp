@@ -24,7 +24,7 @@ struct window_result {
 struct window_counters {
     std::uint64_t late = 0;          ///< came when a window that they belong to had closed
     std::uint64_t dropped = 0;       ///< of those, found none that could still take them
-    std::uint64_t left_out = 0;      ///< had a time beyond `event_time_limit`
+    std::uint64_t left_out = 0;      ///< had a time or a number that the operator cannot take
     std::uint64_t forced = 0;        ///< panes or sessions given up early, because of a limit
     std::uint64_t empty_skipped = 0; ///< empty windows not reported, because of `empty_run_max`
 };

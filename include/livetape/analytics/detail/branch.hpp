@@ -11,6 +11,7 @@
 #include <livetape/analytics/window_result.hpp>
 #include <livetape/analytics/window_spec.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -112,16 +113,30 @@ private:
             problems.note(problem::late, event.key, event.time);
         if (after.early != before.early) [[unlikely]]
             problems.note(problem::crowded, event.key, event.time);
+        // A number that is not finite has been noted already.
+        if (after.left_out != before.left_out && are_finite(event.numbers)) [[unlikely]]
+            problems.note(problem::not_finite, event.key, event.time);
     }
 
-    /// What a window has lost so far, because it came late or had to go early.
+    template <std::size_t Numbers>
+    static bool are_finite(std::array<double, Numbers> const& numbers) noexcept {
+        for (double const number : numbers)
+            if (!is_finite(number)) return false;
+        return true;
+    }
+
+    /// What a window has lost so far, because it came late, had to go early or was no number for
+    /// its operator, such as a negative volume.
     struct losses {
         std::uint64_t late;
         std::uint64_t early;
+        std::uint64_t left_out;
     };
     static losses losses_of(Window const& window) noexcept {
-        if constexpr (closes<Window>) return {window.counters().dropped, window.counters().forced};
-        else return {window.late(), window.left_early()};
+        if constexpr (closes<Window>)
+            return {window.counters().dropped, window.counters().forced,
+                    window.counters().left_out};
+        else return {window.late(), window.left_early(), window.left_out()};
     }
 
     /// Closes the windows of all keys once the stream has passed the end of one.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <livetape/analytics/accumulator.hpp>
 #include <livetape/analytics/alert_rule.hpp>
 #include <livetape/analytics/detail/numbers.hpp>
 #include <livetape/analytics/detail/output.hpp>
@@ -78,12 +79,6 @@ private:
         if (!is_news(result.said)) return;
         if (when_ == emission::on_tick) own.held = result;
         else output_.send(name, result, problems);
-    }
-
-    /// What a detector could not judge, if it counts that.
-    static std::uint64_t left_out_of(Detector const& from) noexcept {
-        if constexpr (requires { from.left_out(); }) return from.left_out();
-        else return 0;
     }
 
     void send_held(std::string_view key, group& each, diagnostics& problems) {

@@ -86,11 +86,13 @@ public:
     requires accumulates<Accumulator, Input...> std::optional<result> add(event_time time,
                                                                           Input const&... input) {
         if (time >= fast_begin_ && time < fast_end_) [[likely]] {
-            feed(ring_[newest_].total, time, input...);
+            if (!feed(ring_[newest_].total, time, input...)) [[unlikely]]
+                ++counters_.left_out;
             latest_ = std::max(latest_, time);
             return std::nullopt;
         }
-        if (pane* const into = find_place(time)) feed(into->total, time, input...);
+        if (pane* const into = find_place(time); into && !feed(into->total, time, input...))
+            ++counters_.left_out;
         return next();
     }
 
