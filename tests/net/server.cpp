@@ -9,6 +9,7 @@
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/post.hpp>
+#include <asio/write.hpp>
 
 #include <array>
 #include <atomic>
@@ -182,6 +183,35 @@ TEST_CASE("net/server: answers thousands of pipelined requests") {
     for (int i = 0; i < count; ++i) answered += client.read_response().ends_with("hello") ? 1 : 0;
     sender.join();
     CHECK(answered == count);
+}
+
+TEST_CASE("net/server: gives others their turn between requests that come one after another") {
+    asio::io_context io{1};
+    hub all;
+    server served{io.get_executor(), all};
+    asio::ip::tcp::socket client{io};
+    constexpr int count = 100;
+    int calls = 0;
+    int turns_of_others = 0;
+    int calls_without_a_turn = 0;
+    auto const ask = [&client] {
+        std::string const request = "GET / HTTP/1.1\r\nHost: test\r\n\r\n";
+        asio::write(client, asio::buffer(request));
+    };
+    served.get("/", [&](http::request_head const&) {
+        if (turns_of_others != calls) ++calls_without_a_turn;
+        ++calls;
+        asio::post(io, [&] { ++turns_of_others; });
+        // The next request is there before this one is answered.
+        if (calls < count) ask();
+        else io.stop();
+        return http_reply{200, "text/plain", "", {}};
+    });
+    client.connect({any_port.address(), served.listen(any_port).port()});
+    ask();
+    io.run();
+    CHECK(calls == count);
+    CHECK(calls_without_a_turn == 0);
 }
 
 TEST_CASE("net/server: answers what it does not serve") {

@@ -198,11 +198,11 @@ struct basic_server<Transports>::state : std::enable_shared_from_this<state> {
                       s.options.request);
     }
 
-    /// Requests that came in one piece are served one per turn: the others are not kept waiting,
-    /// and the calls of one do not nest in those of the one before.
+    /// A connection is served one request per turn, whether the next one has come already or comes
+    /// while this one is answered: the others are not kept waiting, and the calls of one do not
+    /// nest in those of the one before.
     template <class Stream>
     static void read_next(Stream stream, std::string received, slot place) {
-        if (received.empty()) return read_request(std::move(stream), {}, std::move(place));
         auto const where = place->executor;
         asio::post(where, [stream = std::move(stream), received = std::move(received),
                            place = std::move(place)]() mutable {
