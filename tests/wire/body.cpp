@@ -152,6 +152,9 @@ TEST_CASE("wire/body: refuses malformed chunks however they are split [RFC 9112 
         {"trailer with bare CR", "0\r\nA: b\rc\r\n"},
         {"trailer with control", "0\r\nA: \x01\r\n"},
         {"folded trailer", "0\r\nA: b\r\n c\r\n"},
+        {"trailer without a colon", "0\r\nA\r\n"},
+        {"trailer without a name", "0\r\n: b\r\n"},
+        {"trailer with a space before the colon", "0\r\nA : b\r\n"},
         {"bare LF at the end", "0\r\n\n"},
         {"bare CR at the end", "0\r\n\rX"},
     };

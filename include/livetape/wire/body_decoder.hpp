@@ -64,7 +64,8 @@ private:
         chunk_return,
         chunk_line_feed,
         trailer_start,
-        trailer,
+        trailer_name,
+        trailer_value,
         trailer_line_feed,
         last_line_feed,
     };
@@ -184,11 +185,16 @@ inline body_decoder::state body_decoder::take_trailer(char c) noexcept {
     if (++trailer_bytes_ > trailer_bytes_max) return fail(error::head_too_large);
     if (state_ == state::trailer_line_feed) return expect(c, '\n', state::trailer_start);
     if (state_ == state::last_line_feed) return expect(c, '\n', state::done);
-    if (c == '\r')
-        return state_ == state::trailer_start ? state::last_line_feed : state::trailer_line_feed;
-    bool const is_allowed = detail::is_of(
-        c, state_ == state::trailer_start ? detail::token_character : detail::value_character);
-    return is_allowed ? state::trailer : fail(error::bad_transfer_encoding);
+    if (state_ == state::trailer_value) {
+        if (c == '\r') return state::trailer_line_feed;
+        bool const is_allowed = detail::is_of(c, detail::value_character);
+        return is_allowed ? state::trailer_value : fail(error::bad_transfer_encoding);
+    }
+    bool const is_start = state_ == state::trailer_start;
+    if (c == '\r' && is_start) return state::last_line_feed;
+    if (c == ':' && !is_start) return state::trailer_value;
+    bool const is_allowed = detail::is_of(c, detail::token_character);
+    return is_allowed ? state::trailer_name : fail(error::bad_transfer_encoding);
 }
 
 } // namespace livetape::http
