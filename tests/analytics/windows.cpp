@@ -550,8 +550,8 @@ private:
 
 /// The sessions of samples whose order does not matter.
 std::vector<session_bounds> sessions_of(std::vector<sample> samples, std::int64_t gap) {
-    std::stable_sort(samples.begin(), samples.end(),
-                     [](auto const& a, auto const& b) { return a.time < b.time; });
+    std::sort(samples.begin(), samples.end(),
+              [](auto const& a, auto const& b) { return a.time < b.time; });
     std::vector<session_bounds> made;
     for (auto const& each : samples) {
         auto const time = each.time.count();
