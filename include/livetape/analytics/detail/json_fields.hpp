@@ -80,16 +80,16 @@ public:
 private:
     /// Finds what is wanted in one pass over the object, the first field of each name.
     void find(simdjson::dom::object object) noexcept {
-        missing_ = time.empty() ? 0 : 1u << Numbers;
-        if (!key.empty()) missing_ |= 1u << (Numbers + 1);
-        missing_ |= (1u << Numbers) - 1;
+        missing_ = bit(Numbers) - 1;
+        if (!time.empty()) missing_ |= bit(Numbers);
+        if (!key.empty()) missing_ |= bit(Numbers + 1);
         for (auto field = object.begin(); missing_ != 0 && field != object.end(); ++field) {
             auto const name = field.key();
             for (auto left = missing_; left != 0; left &= left - 1) {
                 auto const which = static_cast<std::size_t>(std::countr_zero(left));
                 if (!same_text(name, name_of(which))) continue;
                 found_[which] = field.value();
-                missing_ &= ~(1u << which);
+                missing_ &= ~bit(which);
             }
         }
     }
@@ -100,7 +100,11 @@ private:
         return which == Numbers ? time : key;
     }
     [[nodiscard]] bool is_found(std::size_t which) const noexcept {
-        return (missing_ >> which & 1u) == 0;
+        return (missing_ & bit(which)) == 0;
+    }
+    static constexpr std::uint64_t bit(std::size_t which) noexcept {
+        static_assert(Numbers <= 62, "a pipeline reads at most 62 numbers of an event");
+        return std::uint64_t{1} << which;
     }
 
     static bool read_number(simdjson::dom::element from, double& into) noexcept {
@@ -122,7 +126,7 @@ private:
 
     simdjson::dom::parser parser_;
     std::array<simdjson::dom::element, Numbers + 2> found_; // in the object read last
-    std::uint32_t missing_ = 0;                             // of it, a bit each
+    std::uint64_t missing_ = 0;                             // of it, a bit each
     std::array<char, 24> digits_{};
 };
 
