@@ -34,9 +34,10 @@ struct serve_options {
     /// Bytes that came after the head.
     std::string received{};
 
-    /// Where the connection stands while it lives, for a host that wants to dismiss a client, to
-    /// say good-bye to all or to cut them; a server's `connections()` for what that does. Must
-    /// outlive the connection and belong to its thread. Null for nowhere.
+    /// The list that the connection is on while it lives, by which a host can dismiss a client, say
+    /// good-bye to all or cut them: a list of its own, or a server's `connections()`, so that the
+    /// server's `dismiss` and `stop` do. It must outlive the connection and belong to its thread;
+    /// null for none.
     connection_list* connections = nullptr;
 };
 
